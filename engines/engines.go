@@ -1,0 +1,109 @@
+// Package engines runs the programs and services that do the heavy work, in
+// order of preference. An engine is a name and a function; a chain is a slice
+// of engines; what comes back says who served and why the others did not, so
+// that a degraded result is data and never a silent log line.
+package engines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Errors an engine wraps to say what a chain and a stage shall make of it.
+var (
+	// ErrUnavailable: the engine cannot serve now (not configured, not installed,
+	// down, breaker open). The chain tries the next one.
+	ErrUnavailable = errors.New("engine unavailable")
+	// ErrInput: the input itself is at fault, and no engine could serve it. The
+	// chain stops and the task fails.
+	ErrInput = errors.New("input not usable")
+	// ErrPermanent: this engine refuses this input (moderation, no credit); the
+	// chain tries the next one at once, without a retry.
+	ErrPermanent = errors.New("engine refused")
+)
+
+// An Engine turns In into Out. Run must respect ctx, bound what it reads, and
+// be safe for concurrent use.
+type Engine[In, Out any] struct {
+	Name    string
+	Run     func(ctx context.Context, in In) (Out, error)
+	Breaker *Breaker // nil: always tried
+}
+
+// A Skip says why an engine of a chain did not serve.
+type Skip struct {
+	Engine string
+	Err    error
+}
+
+// Served is a chain's answer.
+type Served[Out any] struct {
+	Out     Out
+	Engine  string // who served
+	Skipped []Skip // who did not, in the order tried
+}
+
+// A Chain is engines in order of preference.
+type Chain[In, Out any] []Engine[In, Out]
+
+// Run returns the first answer. It fails with the joined errors when no engine
+// served, and at once when ctx ends or an engine reports ErrInput.
+func (c Chain[In, Out]) Run(ctx context.Context, in In) (Served[Out], error) {
+	var s Served[Out]
+	var errs []error
+	for _, e := range c {
+		out, err := call(ctx, e, in)
+		if err == nil {
+			s.Out, s.Engine = out, e.Name
+			return s, nil
+		}
+		err = fmt.Errorf("%s: %w", e.Name, err)
+		if ctx.Err() != nil || errors.Is(err, ErrInput) {
+			return s, err
+		}
+		s.Skipped = append(s.Skipped, Skip{Engine: e.Name, Err: err})
+		errs = append(errs, err)
+	}
+	if len(errs) == 0 {
+		return s, fmt.Errorf("no engine configured: %w", ErrUnavailable)
+	}
+	return s, errors.Join(errs...)
+}
+
+// Only returns the part of the chain that a caller who requires name accepts;
+// an empty name requires nothing.
+func (c Chain[In, Out]) Only(name string) Chain[In, Out] {
+	if name == "" {
+		return c
+	}
+	var out Chain[In, Out]
+	for _, e := range c {
+		if strings.EqualFold(e.Name, name) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// Names lists the engines in order.
+func (c Chain[In, Out]) Names() []string {
+	return slices.Collect(func(yield func(string) bool) {
+		for _, e := range c {
+			if !yield(e.Name) {
+				return
+			}
+		}
+	})
+}
+
+func call[In, Out any](ctx context.Context, e Engine[In, Out], in In) (out Out, err error) {
+	err = e.Breaker.Do(ctx, func() error {
+		var err error
+		out, err = e.Run(ctx, in)
+		return err
+	})
+	return out, err
+}

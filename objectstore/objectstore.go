@@ -1,0 +1,116 @@
+// Package objectstore keeps the blobs that events name by key: portraits,
+// texts, voices and finished videos. It is the only place where personal data
+// lies, so that erasing a person means deleting keys.
+//
+// The backends are natsstore (JetStream object store), s3store (any
+// S3-compatible server) and dirstore (a directory); all pass storetest.Run.
+package objectstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Errors that callers branch on. Backends wrap them.
+var (
+	// ErrNotFound says that the key holds nothing.
+	ErrNotFound = errors.New("object not found")
+	// ErrInvalidKey says that a key breaks the rules of CheckKey.
+	ErrInvalidKey = errors.New("invalid object key")
+	// ErrFull says that the store has no room left; an operator must act.
+	ErrFull = errors.New("object store full")
+	// ErrCorrupt says that what was read is not what was written.
+	ErrCorrupt = errors.New("object corrupt")
+	// ErrConfig says that retrying cannot help: wrong credentials, missing bucket,
+	// read-only directory.
+	ErrConfig = errors.New("object store misconfigured")
+)
+
+// Info describes one stored object.
+type Info struct {
+	Key     string
+	Size    int64
+	SHA256  string // lower-case hex of the content
+	ModTime time.Time
+}
+
+// A Store keeps blobs by key. All methods may be called concurrently, also for
+// the same key, and stream in bounded memory whatever the object's size.
+//
+// Put is atomic and durable: when it returns nil, every later Get sees the whole
+// new content; when it fails, or the process dies in the middle, Get sees what
+// was there before (or ErrNotFound). Putting a key again replaces it.
+// Get returns ErrNotFound for a missing key; the reader checks the digest and
+// ends with ErrCorrupt instead of io.EOF when the content was damaged. The
+// caller closes it. Cancelling ctx ends the reading.
+// Delete of a missing key is not an error.
+type Store interface {
+	Put(ctx context.Context, key string, r io.Reader) (Info, error)
+	Get(ctx context.Context, key string) (io.ReadCloser, error)
+	Delete(ctx context.Context, key string) error
+}
+
+// Optional abilities, found by type assertion.
+type (
+	// RangeGetter reads n bytes from offset off (n < 0: to the end). An offset at
+	// or past the end gives an empty reader. The digest is not checked.
+	RangeGetter interface {
+		GetRange(ctx context.Context, key string, off, n int64) (io.ReadCloser, error)
+	}
+	// Stater describes an object without reading it.
+	Stater interface {
+		Stat(ctx context.Context, key string) (Info, error)
+	}
+	// Lister calls yield for each object whose key starts with prefix, in no
+	// particular order, until yield returns false.
+	Lister interface {
+		List(ctx context.Context, prefix string, yield func(Info) bool) error
+	}
+	// URLSigner makes a link that reads the object without further credentials
+	// until ttl has passed.
+	URLSigner interface {
+		SignedURL(ctx context.Context, key string, ttl time.Duration) (string, error)
+	}
+)
+
+// A Class is the first element of a key and decides how long the object is kept.
+type Class string
+
+// The classes of objects.
+const (
+	Inputs        Class = "inputs"        // what a client uploaded for one task
+	Intermediates Class = "intermediates" // what stages hand to later stages
+	Outputs       Class = "outputs"       // what a client downloads
+	Temporary     Class = "temporary"     // an hour at most
+	Library       Class = "library"       // voice samples, music: until deleted
+)
+
+// Key joins a class and elements to an object key, such as
+// "intermediates/01k…/voice/speech.wav".
+func Key(c Class, elem ...string) string {
+	return string(c) + "/" + strings.Join(elem, "/")
+}
+
+// CheckKey returns an ErrInvalidKey unless key is 1 to 512 bytes of
+// A-Z a-z 0-9 . _ - / without an empty, "." or ".." element. Such a key is a
+// valid file name, S3 key and NATS object name, and needs no escaping in a URL.
+func CheckKey(key string) error {
+	if key == "" || len(key) > 512 {
+		return fmt.Errorf("key of %d bytes: %w", len(key), ErrInvalidKey)
+	}
+	for _, elem := range strings.Split(key, "/") {
+		if elem == "" || elem == "." || elem == ".." {
+			return fmt.Errorf("key %q: %w", key, ErrInvalidKey)
+		}
+		for _, r := range elem {
+			if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-') {
+				return fmt.Errorf("key %q: %w", key, ErrInvalidKey)
+			}
+		}
+	}
+	return nil
+}
