@@ -1,0 +1,201 @@
+// Package broker starts the embedded nats-server or dials a cluster, and is the
+// only place that declares streams, buckets and their settings.
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Config says which broker to use. The zero value with a DataDir is an embedded
+// server that listens on no port.
+type Config struct {
+	URL      string // of a cluster; empty: embedded
+	Creds    string // file with NATS credentials for URL
+	Name     string // of this client, shown in the server's connection list
+	DataDir  string // of the embedded server
+	Listen   string // host:port for the embedded server to listen on; empty: in process only
+	Sync     bool   // fsync before every acknowledgement instead of every second
+	Replicas int    // of streams and buckets; 0 means 1
+	MaxBytes int64  // of the event stream; 0 means 4 GiB
+}
+
+// Validate reports every setting that cannot work.
+func (c Config) Validate() error {
+	var errs []error
+	if c.URL == "" && c.DataDir == "" {
+		errs = append(errs, errors.New("neither NATS_URL nor DATA_DIR is set"))
+	}
+	if c.Replicas < 0 || c.Replicas > 5 || c.Replicas == 2 || c.Replicas == 4 {
+		errs = append(errs, fmt.Errorf("%d replicas: must be 1, 3 or 5", c.Replicas))
+	}
+	if c.MaxBytes < 0 {
+		errs = append(errs, errors.New("negative size of the event stream"))
+	}
+	return errors.Join(errs...)
+}
+
+// Broker is the connections to NATS and what we keep behind them. Its fields may
+// be used concurrently.
+type Broker struct {
+	JS       jetstream.JetStream // for events
+	BlobJS   jetstream.JetStream // a connection of its own, so that blobs never delay events
+	Conn     *nats.Conn
+	Events   jetstream.Stream
+	Status   jetstream.KeyValue
+	Blobs    jetstream.ObjectStore
+	srv      *server.Server // nil: a cluster elsewhere
+	blobConn *nats.Conn
+	unlock   func() error
+}
+
+// Open starts or dials the broker and declares the topology. It fails when
+// another process uses the same data directory, and when a stream exists with
+// settings that an update may not change.
+func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	b := &Broker{}
+	defer func() {
+		if err != nil {
+			b.Close()
+		}
+	}()
+	opts := []nats.Option{
+		nats.Name(c.Name),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(250 * time.Millisecond),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			log.Warn("broker connection", "err", err)
+		}),
+	}
+	url := c.URL
+	if url == "" {
+		if err := b.start(c); err != nil {
+			return nil, err
+		}
+		opts = append(opts, nats.InProcessServer(b.srv))
+	} else if c.Creds != "" {
+		opts = append(opts, nats.UserCredentials(c.Creds))
+	}
+	if b.Conn, err = nats.Connect(url, opts...); err != nil {
+		return nil, fmt.Errorf("connect to broker: %w", err)
+	}
+	if b.blobConn, err = nats.Connect(url, opts...); err != nil {
+		return nil, fmt.Errorf("connect to broker: %w", err)
+	}
+	if b.JS, err = jetstream.New(b.Conn); err != nil {
+		return nil, err
+	}
+	if b.BlobJS, err = jetstream.New(b.blobConn); err != nil {
+		return nil, err
+	}
+	if err := b.declare(ctx, c); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// start runs the embedded server on the data directory, which it locks: nothing
+// in nats-server keeps two servers from writing the same files.
+func (b *Broker) start(c Config) (err error) {
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	if b.unlock, err = lock(c.DataDir); err != nil {
+		return err
+	}
+	opts := &server.Options{
+		ServerName: "videomsg",
+		JetStream:  true,
+		StoreDir:   c.DataDir,
+		DontListen: c.Listen == "",
+		NoSigs:     true,
+		NoLog:      true,
+		// What the machine's crash may cost. A crash of the process costs nothing.
+		SyncInterval:    time.Second,
+		SyncAlways:      c.Sync,
+		JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: 5000},
+	}
+	if c.Listen != "" {
+		host, port, err := splitHostPort(c.Listen)
+		if err != nil {
+			return err
+		}
+		opts.Host, opts.Port = host, port
+	}
+	if b.srv, err = server.NewServer(opts); err != nil {
+		return fmt.Errorf("embedded broker: %w", err)
+	}
+	b.srv.Start()
+	if !b.srv.ReadyForConnections(30 * time.Second) {
+		return errors.New("embedded broker: not ready after 30 s")
+	}
+	return nil
+}
+
+// Embedded reports whether the server runs in this process.
+func (b *Broker) Embedded() bool { return b.srv != nil }
+
+// ClientURL is where other processes reach the embedded server; empty when it
+// does not listen.
+func (b *Broker) ClientURL() string {
+	if b.srv == nil || b.srv.Addr() == nil {
+		return ""
+	}
+	return b.srv.ClientURL()
+}
+
+// Health returns nil while the broker can store events.
+func (b *Broker) Health(ctx context.Context) error {
+	if b.srv != nil {
+		if h := b.srv.Healthz(&server.HealthzOptions{}); h.StatusCode != 200 {
+			return fmt.Errorf("embedded broker: %s", h.Error)
+		}
+	}
+	if _, err := b.Events.Info(ctx); err != nil {
+		return fmt.Errorf("event stream: %w", err)
+	}
+	return nil
+}
+
+// Close drains the connections, then stops the embedded server and waits for it.
+// Whoever uses the broker must have stopped before.
+func (b *Broker) Close() {
+	for _, nc := range []*nats.Conn{b.Conn, b.blobConn} {
+		if nc != nil {
+			drain(nc)
+		}
+	}
+	if b.srv != nil {
+		b.srv.Shutdown()
+		b.srv.WaitForShutdown()
+	}
+	if b.unlock != nil {
+		_ = b.unlock() // the process's end would do it as well
+	}
+}
+
+// drain lets what was published leave, for five seconds at most.
+func drain(nc *nats.Conn) {
+	closed := make(chan struct{})
+	nc.SetClosedHandler(func(*nats.Conn) { close(closed) })
+	if err := nc.Drain(); err != nil {
+		nc.Close()
+		return
+	}
+	select {
+	case <-closed:
+	case <-time.After(5 * time.Second):
+		nc.Close()
+	}
+}

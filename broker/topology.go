@@ -1,0 +1,92 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/videomsg/videomsg/events"
+)
+
+// Names of what the broker keeps.
+const (
+	StreamEvents   = "VM_EVENTS"
+	StreamProgress = "VM_PROGRESS"
+	BucketStatus   = "vm_status"
+	BucketBlobs    = "vm_blobs"
+)
+
+// Sizes that the rest of the program relies on.
+const (
+	MaxEvent      = 64 << 10 // bytes of one event; blobs never ride in messages
+	Retention     = 30 * 24 * time.Hour
+	defaultStream = 4 << 30
+)
+
+// declare creates or updates everything we keep. Only this function knows the
+// settings, so that no two processes can argue about them.
+func (b *Broker) declare(ctx context.Context, c Config) (err error) {
+	replicas := max(c.Replicas, 1)
+	maxBytes := c.MaxBytes
+	if maxBytes == 0 {
+		maxBytes = defaultStream
+	}
+	b.Events, err = b.JS.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name:              StreamEvents,
+		Description:       "every event of every task",
+		Subjects:          []string{events.AllSubjects},
+		Retention:         jetstream.LimitsPolicy,
+		Storage:           jetstream.FileStorage,
+		Discard:           jetstream.DiscardOld,
+		Replicas:          replicas,
+		MaxAge:            Retention,
+		MaxBytes:          maxBytes,
+		MaxMsgSize:        MaxEvent,
+		Duplicates:        2 * time.Minute, // longer windows slow the start down
+		AllowDirect:       true,
+		AllowMsgTTL:       true,
+		AllowMsgSchedules: true,
+		DenyDelete:        true, // history is not edited; purge by subject is for erasure
+		RePublish:         &jetstream.RePublish{Source: events.Subject(events.Task, events.Ended, "*"), Destination: "live.ended.{{wildcard(1)}}"},
+	})
+	if err != nil {
+		return fmt.Errorf("declare stream %s: %w", StreamEvents, err)
+	}
+	if _, err = b.JS.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name:              StreamProgress,
+		Description:       "how far running stages are",
+		Subjects:          []string{events.ProgressSubject("*", "*")},
+		Storage:           jetstream.MemoryStorage,
+		Replicas:          replicas,
+		MaxAge:            time.Hour,
+		MaxMsgsPerSubject: 1,
+		MaxMsgSize:        4 << 10,
+		AllowDirect:       true,
+	}); err != nil {
+		return fmt.Errorf("declare stream %s: %w", StreamProgress, err)
+	}
+	b.Status, err = b.JS.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket:       BucketStatus,
+		Description:  "one document per task, projected from " + StreamEvents,
+		History:      1,
+		TTL:          Retention,
+		MaxValueSize: MaxEvent,
+		Storage:      jetstream.FileStorage,
+		Replicas:     replicas,
+	})
+	if err != nil {
+		return fmt.Errorf("declare bucket %s: %w", BucketStatus, err)
+	}
+	b.Blobs, err = b.BlobJS.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
+		Bucket:      BucketBlobs,
+		Description: "blobs that events name by key",
+		Storage:     jetstream.FileStorage,
+		Replicas:    replicas,
+	})
+	if err != nil {
+		return fmt.Errorf("declare bucket %s: %w", BucketBlobs, err)
+	}
+	return nil
+}

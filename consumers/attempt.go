@@ -1,0 +1,338 @@
+package consumers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/videomsg/videomsg/broker"
+	"github.com/videomsg/videomsg/events"
+)
+
+// attempt is one delivery of one request to one worker.
+type attempt struct {
+	*Runner
+	st      Stage
+	m       jetstream.Msg
+	md      *jetstream.MsgMetadata
+	e       events.Event
+	cancels *Cancels
+
+	mu   sync.Mutex // guards prog
+	prog events.Progress
+}
+
+// handle does what a delivery asks for and logs one line about it.
+func (a *attempt) handle(ctx context.Context) {
+	t := Try{Stage: a.st.Name}
+	started := time.Now()
+	if err := a.decode(); err != nil {
+		a.Log.ErrorContext(ctx, "stage request", "stage", a.st.Name, "subject", a.m.Subject(), "err", err)
+		return
+	}
+	t.Task, t.Wait = a.e.Task, started.Sub(a.md.Timestamp)
+	a.prog = events.Progress{Stage: a.st.Name, Started: started.UTC()}
+	switch {
+	case a.md.NumDelivered > 1 && a.resume(ctx, &t):
+	case a.cancels.canceled(a.e.Task):
+		t.Outcome, t.Err = "canceled", a.m.Ack()
+	default:
+		a.recall(ctx)
+		a.try(ctx, &t)
+	}
+	t.Run = time.Since(started)
+	a.report(ctx, t)
+}
+
+// decode reads the request. What cannot be read will never be readable and is
+// put aside; what a newer program wrote is left to a newer worker.
+func (a *attempt) decode() (err error) {
+	if a.md, err = a.m.Metadata(); err != nil {
+		return err
+	}
+	if a.e, err = events.Decode(a.m.Headers(), a.m.Data()); err != nil {
+		return errors.Join(err, a.m.TermWithReason(err.Error()))
+	}
+	if a.e.Version > events.Version {
+		return errors.Join(fmt.Errorf("event version %d is newer than this program", a.e.Version), a.m.NakWithDelay(time.Minute))
+	}
+	return nil
+}
+
+// resume finishes what an earlier delivery has begun to say: if the stage's
+// outcome is in the stream, only what follows from it is published again.
+func (a *attempt) resume(ctx context.Context, t *Try) bool {
+	for _, verb := range []events.Verb{events.Ready, events.Failed} {
+		raw, err := a.Events.GetLastMsgForSubject(ctx, events.Subject(a.st.Name, verb, a.e.Task))
+		if err != nil {
+			continue // not said, or not readable now: then the work is done again
+		}
+		said, err := events.Decode(raw.Header, raw.Data)
+		if err != nil {
+			continue
+		}
+		next := said.Next()
+		if verb == events.Failed {
+			next = failedTask(said)
+		}
+		t.Outcome = "resumed"
+		if err := a.Publish.Publish(ctx, next); err != nil {
+			t.Err = errors.Join(err, a.m.NakWithDelay(time.Second))
+			return true
+		}
+		t.Err = a.m.Ack()
+		return true
+	}
+	return false
+}
+
+// recall learns how many attempts have failed, apart from those that died: the
+// failed ones are in the last progress message, the others are in nobody's.
+func (a *attempt) recall(ctx context.Context) {
+	a.prog.Attempt = 1
+	if a.md.NumDelivered == 1 {
+		return
+	}
+	s, err := a.JS.Stream(ctx, broker.StreamProgress)
+	if err == nil {
+		var p events.Progress
+		raw, err := s.GetLastMsgForSubject(ctx, events.ProgressSubject(a.st.Name, a.e.Task))
+		if err == nil && json.Unmarshal(raw.Data, &p) == nil {
+			a.prog.Failed = p.Failed
+		}
+	}
+	a.prog.Attempt = len(a.prog.Failed) + 1
+}
+
+// ErrExhausted says that every attempt ended without an answer: its worker was
+// killed, or the machine was.
+var ErrExhausted = errors.New("every attempt ended without an answer")
+
+var (
+	errCanceled = errors.New("task canceled")
+	errSilent   = errors.New("no sign of life")
+	errTooLong  = errors.New("time limit reached")
+	errDeadline = errors.New("the task's deadline has passed")
+)
+
+// try runs the stage once and says how it went.
+func (a *attempt) try(ctx context.Context, t *Try) {
+	t.Attempt = a.prog.Attempt
+	var res Result
+	var err error
+	switch d := a.e.Job.Request.Deadline; {
+	case int(a.md.NumDelivered) > a.st.Tries+crashes:
+		err = ErrExhausted
+	case !d.IsZero() && time.Now().After(d):
+		err = Fail("DEADLINE_EXCEEDED", "The task was not finished in time.", errDeadline)
+	default:
+		res, err = a.run(ctx)
+	}
+	t.Engine, t.Fallback = res.Engine, res.Fallback
+
+	// What is said from here on must be said even when we are told to stop.
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
+	defer cancel()
+	switch {
+	case err == nil:
+		t.Outcome = "ready"
+		t.Err = a.handOn(last, res)
+	case errors.Is(err, errCanceled):
+		t.Outcome, t.Err = "canceled", a.m.Ack() // Dispatch has ended the task
+	case ctx.Err() != nil:
+		t.Outcome, t.Err = "interrupted", errors.Join(err, a.m.Nak())
+	case errors.Is(err, ErrPermanent), errors.Is(err, ErrExhausted), a.prog.Attempt >= a.st.Tries:
+		t.Outcome = "failed"
+		t.Err = errors.Join(err, a.giveUp(last, err))
+	default:
+		t.Outcome = "retry"
+		delay := backoff(a.prog.Attempt)
+		a.prog.Failed = append(a.prog.Failed, clip(err.Error(), 300))
+		a.prog.Waiting = time.Now().Add(delay).UTC()
+		a.sayProgress()
+		t.Err = errors.Join(err, a.m.NakWithDelay(delay))
+	}
+}
+
+// run runs the stage under its lease: while it runs, the broker is told every
+// few seconds that the request is being worked on; when it is silent for too
+// long, over its limit, or its task is canceled, its context ends.
+func (a *attempt) run(ctx context.Context) (res Result, err error) {
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	defer a.cancels.watch(a.e.Task, func() { cut(errCanceled) })()
+	if a.st.Limit > 0 {
+		defer time.AfterFunc(a.st.Limit, func() { cut(errTooLong) }).Stop()
+	}
+	if d := a.e.Job.Request.Deadline; !d.IsZero() {
+		defer time.AfterFunc(time.Until(d), func() { cut(errDeadline) }).Stop()
+	}
+	silence := time.AfterFunc(a.st.Timeout, func() { cut(errSilent) })
+	defer silence.Stop()
+	alive := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { a.beat(alive) })
+	defer wg.Wait()
+	defer close(alive)
+
+	defer func() {
+		if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(cause, context.Canceled) {
+			err = fmt.Errorf("%w: %w", cause, err)
+			if errors.Is(cause, errDeadline) {
+				err = Fail("DEADLINE_EXCEEDED", "The task was not finished in time.", err)
+			}
+		}
+		if p := recover(); p != nil {
+			res, err = Result{}, fmt.Errorf("stage %s panicked: %v", a.st.Name, p)
+		}
+	}()
+	return a.st.Run(ctx, Work{
+		Task: a.e.Task, Job: a.e.Job.Clone(), Attempt: a.prog.Attempt,
+		Progress: func(done float64) {
+			silence.Reset(a.st.Timeout)
+			a.mu.Lock()
+			a.prog.Done = min(max(done, a.prog.Done), 1)
+			a.mu.Unlock()
+		},
+	})
+}
+
+// beat renews the lease and says how far the stage is, twice a second at most;
+// a stage that is done sooner says nothing.
+func (a *attempt) beat(done <-chan struct{}) {
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
+	renewed := time.Now()
+	said := -1.0
+	for {
+		select {
+		case <-done:
+			return
+		case now := <-tick.C:
+			if now.Sub(renewed) >= heartbeat {
+				renewed = now
+				_ = a.m.InProgress() // the next one follows well inside the lease
+			}
+			a.mu.Lock()
+			d := a.prog.Done
+			a.mu.Unlock()
+			if d != said {
+				said = d
+				a.sayProgress()
+			}
+		}
+	}
+}
+
+const progressEvery = 400 * time.Millisecond
+
+func (a *attempt) sayProgress() {
+	a.mu.Lock()
+	b, err := json.Marshal(a.prog)
+	a.mu.Unlock()
+	if err == nil {
+		_ = a.JS.Conn().Publish(events.ProgressSubject(a.st.Name, a.e.Task), b) // the next one corrects a lost one
+	}
+}
+
+// handOn publishes the fact, then the request that follows from it.
+func (a *attempt) handOn(ctx context.Context, res Result) error {
+	job := a.e.Job.Clone()
+	n := a.note()
+	n.Engine, n.Skipped, n.Cache, n.Credit, n.Remarks = res.Engine, res.Skipped, res.Cache, res.Credit, res.Remarks
+	for _, s := range res.Fallback {
+		n.Fallback = append(n.Fallback, events.Fallback{Engine: s.Engine, Reason: reason(s.Err)})
+	}
+	for name, b := range res.Blobs {
+		if job.Blobs == nil {
+			job.Blobs = map[string]events.Blob{}
+		}
+		job.Blobs[name] = b
+		n.Artifacts = append(n.Artifacts, name)
+	}
+	slices.Sort(n.Artifacts)
+	job.Notes = append(job.Notes, n)
+	ready := a.after(a.e, events.Ready, job)
+	if err := a.Publish.Publish(ctx, ready, ready.Next()); err != nil {
+		return errors.Join(err, a.m.NakWithDelay(time.Second)) // resume says the rest
+	}
+	return a.m.Ack()
+}
+
+// giveUp publishes why the stage failed and ends the task.
+func (a *attempt) giveUp(ctx context.Context, cause error) error {
+	job := a.e.Job.Clone()
+	n := a.note()
+	p := problem(a.st.Name, cause)
+	n.Problem = &p
+	job.Notes = append(job.Notes, n)
+	failed := a.after(a.e, events.Failed, job)
+	if err := a.Publish.Publish(ctx, failed, failedTask(failed)); err != nil {
+		return errors.Join(err, a.m.NakWithDelay(time.Second))
+	}
+	return a.m.TermWithReason(clip(cause.Error(), 200))
+}
+
+func (a *attempt) note() events.Note {
+	return events.Note{
+		Stage: a.st.Name, Attempt: a.prog.Attempt, Tries: a.prog.Failed,
+		Started: a.prog.Started, Seconds: float64(time.Since(a.prog.Started).Milliseconds()) / 1000,
+	}
+}
+
+func (a *attempt) after(e events.Event, verb events.Verb, job events.Job) events.Event {
+	n := events.New(e.Task, a.st.Name, verb, e.Slip, job)
+	n.Trace = e.Trace
+	return n
+}
+
+// failedTask is the end of the task whose stage has failed.
+func failedTask(failed events.Event) events.Event {
+	e := events.New(failed.Task, events.Task, events.TaskFailed, nil, failed.Job)
+	e.Trace = failed.Trace
+	return e
+}
+
+// backoff is the delay before attempt n+1: exponential from one second, ± 25 %.
+func backoff(n int) time.Duration {
+	d := min(time.Second<<min(n-1, 6), time.Minute)
+	return time.Duration(float64(d) * (0.75 + rand.Float64()/2)) //nolint:gosec // jitter
+}
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
+
+// report logs the attempt and tells the observer.
+func (a *attempt) report(ctx context.Context, t Try) {
+	level := slog.LevelInfo
+	if t.Err != nil {
+		level = slog.LevelWarn
+	}
+	if t.Outcome == "failed" {
+		level = slog.LevelError
+	}
+	attrs := []any{
+		"task", t.Task, "stage", t.Stage, "outcome", t.Outcome, "attempt", t.Attempt,
+		"engine", t.Engine, "seq", a.md.Sequence.Stream, "wait", t.Wait, "dur", t.Run,
+	}
+	if t.Err != nil {
+		attrs = append(attrs, "err", t.Err)
+	}
+	a.Log.Log(ctx, level, "stage", attrs...)
+	if a.Observe != nil {
+		a.Observe(t)
+	}
+}

@@ -1,0 +1,159 @@
+// Package consumers takes requests off the event stream and runs stages. A stage
+// is a function and a few numbers; everything else that keeps a task alive —
+// leases, heartbeats, deadlines, retries, resuming, giving up, cancelling and
+// handing on — is here, once.
+package consumers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/videomsg/videomsg/engines"
+	"github.com/videomsg/videomsg/events"
+)
+
+// A Stage does one step of the pipeline.
+type Stage struct {
+	Name string
+	// Run does the work and says what it made. The same work may come twice: blob
+	// keys follow from task and stage, so that doing it again replaces, never adds.
+	// It does not publish, acknowledge, retry, or know what comes next.
+	Run     func(ctx context.Context, w Work) (Result, error)
+	Timeout time.Duration // longest silence (no call of Work.Progress) before it is cut off
+	Limit   time.Duration // longest run
+	Tries   int           // attempts that may fail before the task does
+	Workers int           // in this process
+	Pending int           // in all processes together; 0 means no cap
+}
+
+// Work is one attempt at one stage of one task.
+type Work struct {
+	Task    string
+	Job     events.Job
+	Attempt int // 1 for the first
+	// Progress says how much of the stage is done, 0..1. It may be called often
+	// and from any goroutine while Run runs.
+	Progress func(done float64)
+}
+
+// A Result is what a stage made.
+type Result struct {
+	Blobs    map[string]events.Blob // by name; they replace what was there
+	Engine   string                 // who served
+	Fallback []engines.Skip         // who should have and why not
+	Skipped  bool                   // nothing was done, the input goes on unchanged
+	Cache    string                 // "hit" when an earlier result was reused
+	Credit   string                 // attribution the result must show
+	Remarks  []string               // what else a user should know
+}
+
+// Publisher is what Serve needs to hand on results.
+type Publisher interface {
+	Publish(ctx context.Context, evs ...events.Event) error
+}
+
+// A Try is one attempt, for logs and metrics.
+type Try struct {
+	Stage, Task, Engine string
+	Attempt             int
+	Outcome             string // ready, retry, failed, canceled, interrupted, resumed
+	Wait, Run           time.Duration
+	Fallback            []engines.Skip
+	Err                 error
+}
+
+// Runner is what all stages of a process share.
+type Runner struct {
+	Log     *slog.Logger
+	JS      jetstream.JetStream
+	Events  jetstream.Stream
+	Publish Publisher
+	// Grace is how long running stages may go on after Serve was told to stop; then
+	// they are interrupted and their requests handed back. 0 interrupts at once.
+	Grace time.Duration
+	// Observe is told of every attempt; nil for nobody.
+	Observe func(Try)
+}
+
+// Timing of the lease a worker holds on its request. A request of a dead worker
+// comes again after lease; a delivery after the last one is the undertaker's.
+const (
+	lease     = 10 * time.Second
+	heartbeat = 3 * time.Second
+	crashes   = 4 // deliveries beyond Tries that may end without an answer
+	lastWord  = 30 * time.Second
+)
+
+// ConsumerName is the durable name of a stage's consumer.
+func ConsumerName(stage string) string { return "stage-" + stage }
+
+// Serve runs st for its requests until ctx is done, then lets running attempts
+// finish within r.Grace. It returns an error only when the consumer is lost.
+func (r *Runner) Serve(ctx context.Context, st Stage, cancels *Cancels) error {
+	cons, err := r.Events.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+		Durable:     ConsumerName(st.Name),
+		Description: "requests to the " + st.Name + " stage",
+		FilterSubjects: []string{
+			events.Subject(st.Name, events.Requested, "*"),
+			events.Subject(st.Name, events.Retry, "*"),
+		},
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       lease,
+		MaxDeliver:    st.Tries + crashes + 1,
+		MaxAckPending: st.Pending,
+	})
+	if err != nil {
+		return fmt.Errorf("consumer of %s: %w", st.Name, err)
+	}
+	// Attempts outlive ctx by the grace period.
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(r.Grace, stop) })()
+
+	errs := make(chan error, max(st.Workers, 1))
+	var wg sync.WaitGroup
+	for range max(st.Workers, 1) {
+		wg.Go(func() { errs <- r.worker(ctx, work, st, cons, cancels) })
+	}
+	wg.Wait()
+	close(errs)
+	var all []error
+	for err := range errs {
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+// worker handles one request at a time. It holds no request it does not work on,
+// so that none ages in a buffer. The heartbeat bounds a lost wake-up of the
+// client library to a second.
+func (r *Runner) worker(ctx, work context.Context, st Stage, cons jetstream.Consumer, cancels *Cancels) error {
+	it, err := cons.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(30*time.Second), jetstream.PullHeartbeat(time.Second))
+	if err != nil {
+		return fmt.Errorf("consumer of %s: %w", st.Name, err)
+	}
+	defer context.AfterFunc(ctx, it.Stop)()
+	defer it.Stop()
+	for {
+		m, err := it.Next()
+		switch {
+		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
+			return nil
+		case errors.Is(err, jetstream.ErrNoHeartbeat), errors.Is(err, jetstream.ErrConsumerLeadershipChanged):
+			continue
+		case err != nil:
+			return fmt.Errorf("consumer of %s: %w", st.Name, err)
+		}
+		if ctx.Err() != nil {
+			_ = m.Nak() // came while we were stopping; another worker takes it
+			return nil
+		}
+		(&attempt{Runner: r, st: st, m: m, cancels: cancels}).handle(work)
+	}
+}
