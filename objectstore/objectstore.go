@@ -28,7 +28,15 @@ var (
 	// ErrConfig says that retrying cannot help: wrong credentials, missing bucket,
 	// read-only directory.
 	ErrConfig = errors.New("object store misconfigured")
+	// ErrUnavailable says that the same call may succeed later: a busy or
+	// restarting server, a broken connection, a timeout.
+	ErrUnavailable = errors.New("object store unavailable")
 )
+
+// Retryable reports whether the call that returned err is worth repeating soon.
+// A full or misconfigured store, a missing or damaged object and a cancelled
+// context are not; neither is the failure of the reader that was handed to Put.
+func Retryable(err error) bool { return errors.Is(err, ErrUnavailable) }
 
 // Info describes one stored object.
 type Info struct {
@@ -44,9 +52,12 @@ type Info struct {
 // Put is atomic and durable: when it returns nil, every later Get sees the whole
 // new content; when it fails, or the process dies in the middle, Get sees what
 // was there before (or ErrNotFound). Putting a key again replaces it.
-// Get returns ErrNotFound for a missing key; the reader checks the digest and
+// An error of r is returned wrapped, and never retried.
+// Get returns ErrNotFound for a missing key; the reader checks what it reads and
 // ends with ErrCorrupt instead of io.EOF when the content was damaged. The
-// caller closes it. Cancelling ctx ends the reading.
+// caller closes it. Cancelling ctx ends the reading. A reader under way while
+// its key is replaced or deleted gives the old content whole or ends with an
+// error other than io.EOF; it never mixes two contents.
 // Delete of a missing key is not an error.
 type Store interface {
 	Put(ctx context.Context, key string, r io.Reader) (Info, error)
@@ -56,8 +67,9 @@ type Store interface {
 
 // Optional abilities, found by type assertion.
 type (
-	// RangeGetter reads n bytes from offset off (n < 0: to the end). An offset at
-	// or past the end gives an empty reader. The digest is not checked.
+	// RangeGetter reads n bytes from offset off (n < 0: to the end, off >= 0). An
+	// offset at or past the end gives an empty reader. The digest of the whole is
+	// not checked.
 	RangeGetter interface {
 		GetRange(ctx context.Context, key string, off, n int64) (io.ReadCloser, error)
 	}
@@ -76,6 +88,19 @@ type (
 		SignedURL(ctx context.Context, key string, ttl time.Duration) (string, error)
 	}
 )
+
+// A Scavenger removes what interrupted writers left behind (temporary files,
+// chunks without an object, unfinished uploads) once it is older than age. None
+// of it was ever readable. It reports how much it removed.
+type Scavenger interface {
+	Scavenge(ctx context.Context, age time.Duration) (Scavenged, error)
+}
+
+// Scavenged counts what a Scavenger removed.
+type Scavenged struct {
+	Parts int
+	Bytes int64
+}
 
 // A Class is the first element of a key and decides how long the object is kept.
 type Class string
