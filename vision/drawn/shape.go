@@ -41,6 +41,8 @@ func bell(u, v, su, sv float64) float64 {
 type shape struct {
 	x, y           []float64
 	x0, y0, x1, y1 float64
+	grid           []float64
+	gw, gh         int
 }
 
 // spline makes a shape from a closed Catmull–Rom curve through pts, each an
@@ -61,6 +63,7 @@ func spline(n int, pts ...[2]float64) shape {
 			s.y0, s.y1 = min(s.y0, q[1]), max(s.y1, q[1])
 		}
 	}
+	s.sample()
 	return s
 }
 
@@ -75,13 +78,39 @@ func mirrored(n int, half ...[2]float64) shape {
 	return spline(n, pts...)
 }
 
-// dist is the signed distance to the outline. Far outside the bounding box it
-// is only a lower bound, which is all that anti-aliasing needs.
+// Distances are sampled once on a grid this fine (units) and interpolated.
+const (
+	gridStep = 0.035
+	gridFar  = 0.45
+)
+
+// dist is the signed distance to the outline, from the grid; beyond gridFar
+// outside it is only a lower bound, which is all that painting needs.
 func (s *shape) dist(u, v float64) float64 {
-	const far = 0.6
-	if u < s.x0-far || u > s.x1+far || v < s.y0-far || v > s.y1+far {
-		return far
+	x, y := (u-s.x0+gridFar)/gridStep, (v-s.y0+gridFar)/gridStep
+	if x < 0 || y < 0 || x >= float64(s.gw-1) || y >= float64(s.gh-1) {
+		return gridFar
 	}
+	i, j := int(x), int(y)
+	x, y = x-float64(i), y-float64(j)
+	g := s.grid[j*s.gw+i:]
+	a, b := g[0]+(g[1]-g[0])*x, g[s.gw]+(g[s.gw+1]-g[s.gw])*x
+	return a + (b-a)*y
+}
+
+// sample fills the grid.
+func (s *shape) sample() {
+	s.gw = int((s.x1-s.x0+2*gridFar)/gridStep) + 2
+	s.gh = int((s.y1-s.y0+2*gridFar)/gridStep) + 2
+	s.grid = make([]float64, s.gw*s.gh)
+	for j := range s.gh {
+		for i := range s.gw {
+			s.grid[j*s.gw+i] = s.exact(s.x0-gridFar+float64(i)*gridStep, s.y0-gridFar+float64(j)*gridStep)
+		}
+	}
+}
+
+func (s *shape) exact(u, v float64) float64 {
 	best := math.Inf(1)
 	inside := false
 	n := len(s.x)
@@ -90,9 +119,7 @@ func (s *shape) dist(u, v float64) float64 {
 		wx, wy := u-s.x[i], v-s.y[i]
 		t := clamp((wx*ex+wy*ey)/(ex*ex+ey*ey+1e-18), 0, 1)
 		dx, dy := wx-ex*t, wy-ey*t
-		if d := dx*dx + dy*dy; d < best {
-			best = d
-		}
+		best = min(best, dx*dx+dy*dy)
 		if (s.y[i] > v) != (s.y[j] > v) && u < (s.x[j]-s.x[i])*(v-s.y[i])/(s.y[j]-s.y[i])+s.x[i] {
 			inside = !inside
 		}
