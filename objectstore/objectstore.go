@@ -28,6 +28,8 @@ var (
 	// ErrConfig says that retrying cannot help: wrong credentials, missing bucket,
 	// read-only directory.
 	ErrConfig = errors.New("object store misconfigured")
+	// ErrExists says that Create found the key taken.
+	ErrExists = errors.New("object exists")
 	// ErrUnavailable says that the same call may succeed later: a busy or
 	// restarting server, a broken connection, a timeout.
 	ErrUnavailable = errors.New("object store unavailable")
@@ -73,12 +75,17 @@ type (
 	RangeGetter interface {
 		GetRange(ctx context.Context, key string, off, n int64) (io.ReadCloser, error)
 	}
+	// Creator stores like Put, but only under a key that holds nothing, else it
+	// returns ErrExists: of several concurrent calls one succeeds.
+	Creator interface {
+		Create(ctx context.Context, key string, r io.Reader) (Info, error)
+	}
 	// Stater describes an object without reading it.
 	Stater interface {
 		Stat(ctx context.Context, key string) (Info, error)
 	}
 	// Lister calls yield for each object whose key starts with prefix, in no
-	// particular order, until yield returns false.
+	// particular order, until yield returns false. SHA256 may be empty; Stat tells.
 	Lister interface {
 		List(ctx context.Context, prefix string, yield func(Info) bool) error
 	}

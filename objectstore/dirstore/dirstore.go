@@ -256,6 +256,7 @@ func classify(err error) error {
 
 var _ interface {
 	objectstore.Store
+	objectstore.Creator
 	objectstore.RangeGetter
 	objectstore.Stater
 	objectstore.Lister

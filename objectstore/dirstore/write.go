@@ -22,14 +22,39 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader) (objectstore.I
 	if err := check(ctx, "put", key); err != nil {
 		return objectstore.Info{}, err
 	}
-	info, err := s.put(ctx, key, r)
+	info, err := s.put(ctx, key, r, s.root.Rename)
 	if err != nil {
 		return objectstore.Info{}, fmt.Errorf("put %s: %w", key, err)
 	}
 	return info, nil
 }
 
-func (s *Store) put(ctx context.Context, key string, r io.Reader) (_ objectstore.Info, err error) {
+// Create implements objectstore.Creator by a hard link, which fails on a name
+// that exists.
+func (s *Store) Create(ctx context.Context, key string, r io.Reader) (objectstore.Info, error) {
+	if err := check(ctx, "create", key); err != nil {
+		return objectstore.Info{}, err
+	}
+	info, err := s.put(ctx, key, r, s.link)
+	if err != nil {
+		return objectstore.Info{}, fmt.Errorf("create %s: %w", key, err)
+	}
+	return info, nil
+}
+
+func (s *Store) link(tmp, name string) error {
+	err := s.root.Link(tmp, name)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: %w", objectstore.ErrExists, err)
+	}
+	if err == nil {
+		_ = s.root.Remove(tmp) // one that stays is found by Scavenge
+	}
+	return err
+}
+
+// put writes r to a temporary file, which place then gives its name.
+func (s *Store) put(ctx context.Context, key string, r io.Reader, place func(tmp, name string) error) (_ objectstore.Info, err error) {
 	f, tmp, err := s.createTemp()
 	if err != nil {
 		return objectstore.Info{}, classify(err)
@@ -62,7 +87,7 @@ func (s *Store) put(ctx context.Context, key string, r io.Reader) (_ objectstore
 	if err := ctx.Err(); err != nil {
 		return objectstore.Info{}, err
 	}
-	if err := s.publish(tmp, fileName(key)); err != nil {
+	if err := s.publish(tmp, fileName(key), place); err != nil {
 		return objectstore.Info{}, classify(err)
 	}
 	return t.info(key), nil
@@ -148,14 +173,14 @@ func readFull(r io.Reader, b []byte) (n int, err error) {
 	return n, err
 }
 
-// publish renames tmp to name and syncs the directories on the way, so that the
+// publish makes tmp appear as name and syncs the directories on the way, so that the
 // name survives a power failure like the content.
-func (s *Store) publish(tmp, name string) error {
+func (s *Store) publish(tmp, name string, place func(tmp, name string) error) error {
 	dir := path.Dir(name)
 	for try := 0; ; try++ {
 		made, err := s.mkdirs(dir)
 		if err == nil {
-			err = s.root.Rename(tmp, name)
+			err = place(tmp, name)
 		}
 		if err == nil {
 			return s.syncDirs(dir, made)

@@ -78,7 +78,7 @@ type fetch struct {
 }
 
 func (s *Store) startBatch(subject string, seq uint64, n int) (*fetch, error) {
-	inbox := s.nc.NewRespInbox()
+	inbox := s.nc.NewInbox()
 	sub, err := s.nc.SubscribeSync(inbox)
 	if err != nil {
 		return nil, classify(err)

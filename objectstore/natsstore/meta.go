@@ -115,8 +115,9 @@ func deleted(m meta) jetstream.ObjectInfo {
 // swapMeta publishes m as the newest meta of its name and returns the one that
 // it replaced (zero when there was none), so that exactly one of several writers
 // cleans up after each. An acknowledgement that gets lost is looked up: the swap
-// may have happened.
-func (s *Store) swapMeta(ctx context.Context, o jetstream.ObjectInfo) (uint64, meta, error) {
+// may have happened. With onlyNew it returns an objectstore.ErrExists instead of
+// replacing a live object.
+func (s *Store) swapMeta(ctx context.Context, o jetstream.ObjectInfo, onlyNew bool) (uint64, meta, error) {
 	o.ModTime = time.Time{}
 	data, err := json.Marshal(o)
 	if err != nil {
@@ -130,6 +131,8 @@ func (s *Store) swapMeta(ctx context.Context, o jetstream.ObjectInfo) (uint64, m
 			old = meta{}
 		case err == nil && cur.NUID == o.NUID && cur.Deleted == o.Deleted:
 			return cur.seq, old, nil // our own, published although we saw an error
+		case err == nil && onlyNew && !cur.Deleted:
+			return 0, meta{}, objectstore.ErrExists
 		case err == nil:
 			old = cur
 		}

@@ -168,7 +168,7 @@ func (s *Store) remove(ctx context.Context, key string) error {
 	}
 	seq := old.seq
 	if !old.Deleted {
-		if seq, old, err = s.swapMeta(ctx, deleted(old)); err != nil {
+		if seq, old, err = s.swapMeta(ctx, deleted(old), false); err != nil {
 			return err
 		}
 	}
@@ -325,6 +325,7 @@ func classify(err error) error {
 
 var _ interface {
 	objectstore.Store
+	objectstore.Creator
 	objectstore.RangeGetter
 	objectstore.Stater
 	objectstore.Lister

@@ -22,20 +22,32 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader) (objectstore.I
 	if err := check(ctx, "put", key); err != nil {
 		return objectstore.Info{}, err
 	}
-	select {
-	case s.puts <- struct{}{}:
-		defer func() { <-s.puts }()
-	case <-ctx.Done():
-		return objectstore.Info{}, fmt.Errorf("put %s: %w", key, ctx.Err())
-	}
-	info, err := s.put(ctx, key, r)
+	info, err := s.put(ctx, key, r, false)
 	if err != nil {
 		return objectstore.Info{}, fmt.Errorf("put %s: %w", key, err)
 	}
 	return info, nil
 }
 
-func (s *Store) put(ctx context.Context, key string, r io.Reader) (info objectstore.Info, err error) {
+// Create implements objectstore.Creator.
+func (s *Store) Create(ctx context.Context, key string, r io.Reader) (objectstore.Info, error) {
+	if err := check(ctx, "create", key); err != nil {
+		return objectstore.Info{}, err
+	}
+	info, err := s.put(ctx, key, r, true)
+	if err != nil {
+		return objectstore.Info{}, fmt.Errorf("create %s: %w", key, err)
+	}
+	return info, nil
+}
+
+func (s *Store) put(ctx context.Context, key string, r io.Reader, onlyNew bool) (info objectstore.Info, err error) {
+	select {
+	case s.puts <- struct{}{}:
+		defer func() { <-s.puts }()
+	case <-ctx.Done():
+		return objectstore.Info{}, ctx.Err()
+	}
 	w := &writer{s: s, id: nuid.Next()}
 	w.subject = s.chunkSubject(w.id)
 	committed := false
@@ -80,8 +92,9 @@ func (s *Store) put(ctx context.Context, key string, r io.Reader) (info objectst
 	// From here on the object may be visible whatever we hear, so a failure must
 	// not take its chunks away; Scavenge does if it is not.
 	committed = true
-	_, old, err := s.swapMeta(ctx, o)
+	_, old, err := s.swapMeta(ctx, o, onlyNew)
 	if err != nil {
+		committed = !errors.Is(err, objectstore.ErrExists)
 		return objectstore.Info{}, err
 	}
 	if old.NUID != "" && !old.Deleted && old.NUID != w.id {

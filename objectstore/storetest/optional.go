@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/videomsg/videomsg/objectstore"
 )
@@ -96,6 +99,49 @@ func rangeCases() []testCase {
 
 func optionalCases() []testCase {
 	return []testCase{
+		{"it creates a key once", func(t *testing.T, s objectstore.Store) {
+			c, ok := s.(objectstore.Creator)
+			if !ok {
+				t.Skip("no Create")
+			}
+			key := unique("create")
+			const n = 6
+			var g errgroup.Group
+			var won, lost atomic.Int32
+			for i := range n {
+				g.Go(func() error {
+					_, err := c.Create(t.Context(), key, bytes.NewReader(numbered(i, 300_000)))
+					switch {
+					case err == nil:
+						won.Add(1)
+					case errors.Is(err, objectstore.ErrExists) && !objectstore.Retryable(err):
+						lost.Add(1)
+					default:
+						return err
+					}
+					return nil
+				})
+			}
+			if err := g.Wait(); err != nil {
+				t.Fatal(err)
+			}
+			if won.Load() != 1 || lost.Load() != n-1 {
+				t.Errorf("%d succeeded, %d found the key taken", won.Load(), lost.Load())
+			}
+			got, err := get(t.Context(), s, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := oneOf(got, n, 300_000); err != nil {
+				t.Error(err)
+			}
+			if err := s.Delete(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Create(t.Context(), key, bytes.NewReader([]byte("x"))); err != nil {
+				t.Errorf("Create after Delete = %v", err)
+			}
+		}},
 		{"it describes an object like Put did", func(t *testing.T, s objectstore.Store) {
 			st, ok := s.(objectstore.Stater)
 			if !ok {

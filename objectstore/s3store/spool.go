@@ -1,0 +1,105 @@
+package s3store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/videomsg/videomsg/objectstore"
+)
+
+// inMemory is the size up to which a body is kept in memory.
+const inMemory = 1 << 20
+
+// spool is a body whose length and digest are known and that can be read again,
+// in parts and concurrently.
+type spool struct {
+	io.ReaderAt
+	size   int64
+	sha256 string
+	file   *os.File // nil when in memory
+}
+
+func newSpool(ctx context.Context, dir string, r io.Reader) (*spool, error) {
+	h := sha256.New()
+	buf := make([]byte, inMemory+1)
+	n, err := readFull(ctx, r, buf)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	h.Write(buf[:n])
+	s := &spool{size: int64(n)}
+	if err == io.EOF {
+		s.ReaderAt = bytes.NewReader(buf[:n])
+		s.sha256 = hex.EncodeToString(h.Sum(nil))
+		return s, nil
+	}
+	f, err := os.CreateTemp(dir, "videomsg-spool-*")
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w", classifyFile(err))
+	}
+	s.file, s.ReaderAt = f, f
+	// Without a name it goes away with the process, however that ends. Where the
+	// system cannot do this, Close removes it.
+	_ = os.Remove(f.Name())
+	for {
+		if _, werr := f.Write(buf[:n]); werr != nil {
+			return nil, errors.Join(fmt.Errorf("spool: %w", classifyFile(werr)), s.Close())
+		}
+		if err == io.EOF {
+			break
+		}
+		if n, err = readFull(ctx, r, buf); err != nil && err != io.EOF {
+			return nil, errors.Join(err, s.Close())
+		}
+		h.Write(buf[:n])
+		s.size += int64(n)
+	}
+	s.sha256 = hex.EncodeToString(h.Sum(nil))
+	return s, nil
+}
+
+func (s *spool) Close() error {
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	if rerr := os.Remove(s.file.Name()); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
+		err = errors.Join(err, rerr)
+	}
+	return err
+}
+
+func classifyFile(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", objectstore.ErrFull, err)
+	}
+	return fmt.Errorf("%w: %w", objectstore.ErrConfig, err)
+}
+
+// readFull fills b, or ends with io.EOF or the reader's error. A reader that
+// returns nothing for ever is refused.
+func readFull(ctx context.Context, r io.Reader, b []byte) (n int, err error) {
+	for empty := 0; n < len(b) && err == nil; {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		var k int
+		k, err = r.Read(b[n:])
+		if k < 0 || k > len(b)-n {
+			return 0, fmt.Errorf("reader returned %d of %d bytes", k, len(b)-n)
+		}
+		if n += k; k > 0 {
+			empty = 0
+		} else if empty++; empty == 100 && err == nil {
+			err = io.ErrNoProgress
+		}
+	}
+	return n, err
+}
