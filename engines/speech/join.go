@@ -83,7 +83,7 @@ func join(parts []part, sc text.Script, original []rune, asked map[string]float6
 			open = p.piece.Sentence
 			s := sc.Sentences[open]
 			t.Sentences = append(t.Sentences, Word{
-				Start: a, End: b, CharStart: s.From, CharEnd: s.To, Text: slice(original, s.From, s.To),
+				Start: a, End: b, CharStart: s.From, CharEnd: s.To, Text: text.Display(slice(original, s.From, s.To)),
 			})
 		}
 		gap = after - rest

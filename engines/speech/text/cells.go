@@ -2,7 +2,6 @@ package text
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -74,7 +73,7 @@ func normalise(in []cell) []cell {
 // keep lists signs whose compatibility form would lose their meaning.
 func keep(r rune) bool {
 	switch r {
-	case '…', '‥', '～', '〜', '￥', '™', '®', '©', '　':
+	case '…', '‥', '～', '〜', '￥', '™', '®', '©', '　', '．':
 		return true
 	}
 	return false
@@ -98,8 +97,6 @@ func span(cells []cell) Span {
 	}
 	return s
 }
-
-func speaks(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 
 func str(cells []cell) string {
 	var b strings.Builder
@@ -130,6 +127,8 @@ func expand(s string, o Options, dropped *[]Drop) []cell {
 		cells = numbers(cells)
 		cells = latin(cells)
 		cells = signs(cells, drop)
+	} else {
+		cells = brackets(cells)
 	}
 	return cells
 }

@@ -1,17 +1,21 @@
 package text
 
-import "unicode"
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
 
 // mark returns the canonical mark a code point stands for, "" for none.
 func mark(r rune) string {
 	switch r {
-	case '。', '.', '｡', '…', '‥':
+	case '。', '.', '｡', '।', '።':
 		return "。"
-	case '、', ',', '､', ';', ':':
+	case '、', ',', '､', ';', ':', '…', '‥', '،':
 		return "、"
 	case '!', '！':
 		return "！"
-	case '?', '？':
+	case '?', '？', '؟':
 		return "？"
 	case '\n':
 		return "\n"
@@ -33,7 +37,25 @@ func closing(r rune) bool {
 // dotEnds reports whether the full stop at i ends a sentence rather than
 // standing inside a number, a name or an abbreviation.
 func dotEnds(c []cell, i int) bool {
-	return i+1 == len(c) || unicode.IsSpace(c[i+1].r) || closing(c[i+1].r) || c[i+1].r > 0x2E80
+	if i+1 == len(c) || c[i+1].r > 0x2E80 || closing(c[i+1].r) {
+		return true
+	}
+	if !unicode.IsSpace(c[i+1].r) {
+		return false
+	}
+	from := i
+	for from > 0 && (unicode.IsLetter(c[from-1].r) || c[from-1].r == '.') {
+		from--
+	}
+	word := strings.ToLower(str(c[from:i]))
+	// "J. Smith", "e.g. this", "Dr. Who"
+	return !(len([]rune(word)) == 1 && word != "i" || strings.Contains(word, ".") || abbreviations[word])
+}
+
+// abbreviations is read-only: words whose full stop does not end a sentence.
+var abbreviations = map[string]bool{
+	"mr": true, "mrs": true, "ms": true, "dr": true, "st": true, "prof": true, "jr": true, "sr": true, "vs": true, "no": true,
+	"mme": true, "mlle": true, "sra": true, "hr": true, "fr": true, "nr": true, "bzw": true, "ca": true,
 }
 
 // sentences cuts after 。！？!? and newline; marks in a row and closing quotes
@@ -66,41 +88,46 @@ func split(c []cell, limit int) [][]cell {
 	if len(c) <= limit {
 		return [][]cell{c}
 	}
-	at := cut(c, limit)
+	at := cut(c)
 	return append(split(c[:at], limit), split(c[at:], limit)...)
 }
 
 // cut returns a position in [1, len(c)-1].
-func cut(c []cell, limit int) int {
+func cut(c []cell) int {
 	mid := len(c) / 2
-	best, rank := mid, 0
+	best, rank := mid, -2
 	for i := 1; i < len(c); i++ {
 		k := 0
-		switch before, after := c[i-1].r, c[i].r; {
-		case c[i-1].Span == c[i].Span && c[i].To > c[i].From:
-			continue // inside what one stretch of the original became
-		case mark(before) == "、" && !digits(before, after):
+		before, after := c[i-1].r, c[i].r
+		switch {
+		case unicode.Is(unicode.M, after) || after == 'ー' || small(after):
+			continue // completes the letter before it
+		case c[i-1].Span == c[i].Span:
+			k = -1 // inside what one stretch of the original became
+		case mark(before) == "、":
 			k = 4
 		case unicode.IsSpace(before):
 			k = 3
-		case unicode.Is(unicode.Hiragana, before) && (unicode.Is(unicode.Han, after) || unicode.Is(unicode.Katakana, after)):
+		case unicode.Is(unicode.Hiragana, before) && unicode.In(after, unicode.Han, unicode.Katakana):
 			k = 2 // a particle or ending, then a new word
 		case script(before) != script(after):
 			k = 1
 		}
 		// A cut that leaves crumbs is no better than one inside a word.
 		if k > 0 && (i < len(c)/8 || i > len(c)-len(c)/8) {
-			continue
+			k = 0
 		}
 		if k > rank || k == rank && abs(i-mid) < abs(best-mid) {
 			best, rank = i, k
 		}
 	}
-	_ = limit
 	return best
 }
 
-func digits(a, b rune) bool { return unicode.IsDigit(a) || unicode.IsDigit(b) }
+// small reports kana that complete the one before them.
+func small(r rune) bool {
+	return strings.ContainsRune("ぁぃぅぇぉゃゅょゎっァィゥェォャュョヮッんンゝヽ々", r)
+}
 
 func abs(n int) int { return max(n, -n) }
 
@@ -123,11 +150,24 @@ func script(r rune) int {
 	return 0
 }
 
+// brackets drops what espeak-ng would take for phonemes or commands and turns
+// the rest of the brackets into spaces.
+func brackets(c []cell) []cell {
+	out := c[:0:0]
+	for _, x := range c {
+		if !x.fixed && strings.ContainsRune("[]{}<>|_^~*\\`", x.r) {
+			x.r = ' '
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
 // piece strips marks and space from both ends and keeps the last mark's kind.
 func piece(c []cell) Piece {
 	p := Piece{Span: span(c)}
 	lo, hi := 0, len(c)
-	for hi > lo && !speaks(c[hi-1].r) {
+	for hi > lo && !voice(c[hi-1].r) {
 		hi--
 		if m := mark(c[hi].r); m != "" && (p.Mark == "" || rank(m) > rank(p.Mark)) {
 			p.Mark = m
@@ -136,8 +176,11 @@ func piece(c []cell) Piece {
 			p.Mark = " "
 		}
 	}
-	for lo < hi && !speaks(c[lo].r) {
+	for lo < hi && !voice(c[lo].r) {
 		lo++
+	}
+	if !slices.ContainsFunc(c[lo:hi], func(x cell) bool { return speaks(x.r) }) {
+		return Piece{}
 	}
 	for _, x := range c[lo:hi] {
 		p.Text += string(x.r)
@@ -180,4 +223,49 @@ func MarkOf(between string) string {
 		}
 	}
 	return best
+}
+
+// widen lets sentences cover what is written between them but not spoken: an
+// opening quote belongs to the sentence it opens, all else to the one before.
+// Space stays outside.
+func widen(ss []Span, original []rune) {
+	at := 0
+	for i := range ss {
+		from := at
+		if i > 0 {
+			for from < ss[i].From && !opening(original[from]) {
+				from++
+			}
+			ss[i-1].To = max(ss[i-1].To, tight(Span{ss[i-1].From, from}, original).To)
+		}
+		ss[i].From = min(from, ss[i].From)
+		at = ss[i].To
+	}
+	if n := len(ss); n > 0 {
+		ss[n-1].To = len(original)
+		for i := range ss {
+			ss[i] = tight(ss[i], original)
+		}
+	}
+}
+
+// tight strips space from both ends of a span.
+func tight(s Span, original []rune) Span {
+	for s.From < s.To && blank(original[s.From]) {
+		s.From++
+	}
+	for s.From < s.To && blank(original[s.To-1]) {
+		s.To--
+	}
+	return s
+}
+
+func blank(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Zs) }
+
+func opening(r rune) bool {
+	switch r {
+	case '「', '『', '（', '(', '【', '〈', '《', '［', '“', '‘', '{', '｛', '¡', '¿':
+		return true
+	}
+	return false
 }

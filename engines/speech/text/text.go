@@ -105,5 +105,6 @@ func Prepare(s string, o Options) Script {
 			sc.Pieces = append(sc.Pieces, pc)
 		}
 	}
+	widen(sc.Sentences, []rune(s))
 	return sc
 }
