@@ -1,0 +1,369 @@
+package prosody
+
+import (
+	"math"
+)
+
+// grain is a windowed piece of the source added to the output. Between u and end
+// it is copied as it is; on both sides a raised cosine lets it in and out.
+type grain struct {
+	u, end float64 // output positions
+	m      float64 // source position that lands on u
+	l, r   float64 // half-windows of voiced grains: the periods on both sides
+	gain   float32
+	step   float64 // source samples per output sample; 1 unless formants move
+	voiced bool
+	own    bool // windows are l and r, not the distance to the neighbours
+	silent bool
+}
+
+// synth walks along the output and lays grains (time-domain pitch-synchronous
+// overlap-add, Moulines and Charpentier 1990). In voiced sound a grain is two
+// periods around a pulse: the pulse nearest to the place where the time map
+// looks, put one (shifted) period after the previous one. Nearest and not
+// interpolated: mixing neighbours averages the breath away. Elsewhere grains
+// are 5 ms apart and chosen by waveform similarity (WSOLA, Verhelst and Roelands
+// 1993).
+//
+// With unchanged periods the half-windows are the distances to the neighbouring
+// grains, so they add up to exactly one and an unchanged recording is copied.
+// With changed periods they are the source's own periods; using the new
+// distances would bring the old pitch back.
+type synth struct {
+	track *Track
+	plan  Plan
+	warp  *warp
+	win   *window
+	rate  float64
+	hop   float64 // between unvoiced grains
+	keep  bool    // periods and formants are kept
+	ratio func(pos, period float64) float64
+	level func(pos float64) float32
+	fill  float64 // source position of the last grain in a filled gap
+	seed  uint64
+	run   int // first run not yet passed
+	mark  int // last mark chosen
+	prev  grain
+	cur   grain
+	count int
+	out   *mixer
+}
+
+const (
+	unvoicedHop   = 0.005
+	matchRange    = 0.003  // of the similarity search
+	matchNatural  = 0.0005 // the natural continuation is kept within this
+	lockNatural   = 0.001
+	longestCopy   = 0.1
+	longestPeriod = 1 / 50.0
+	shortestStep  = 1 / 800.0 // of a synthesis period
+	onsetGuard    = 0.0007    // no grain before an onset reads closer to it
+)
+
+// run lays all grains; tick is called between them.
+func (s *synth) layAll(tick func(done float64) error) error {
+	n := float64(s.warp.length())
+	u := 0.0
+	next := u + s.rate*0.1
+	for u < n+0.02*s.rate {
+		nu, err := s.lay(u, n)
+		if err != nil {
+			return err
+		}
+		u = nu
+		if u > next {
+			next = u + s.rate*0.1
+			if err := tick(math.Min(1, u/n)); err != nil {
+				return err
+			}
+		}
+	}
+	return s.flush()
+}
+
+// lay places the grain at u and returns the position of the next.
+func (s *synth) lay(u, n float64) (float64, error) {
+	t := s.track
+	ti, kind := s.warp.inv(math.Min(u, n))
+	lo := ti
+	if s.count > 0 {
+		lo = math.Min(ti, s.cur.m)
+	}
+	margin := 0.06 * s.rate
+	if err := s.win.need(int(lo-margin), int(ti+margin)); err != nil {
+		return 0, err
+	}
+	if k, ok := s.nearestMark(ti); ok && kind != segFill && kind != segCut {
+		m := t.Marks[k]
+		if s.count == 0 || !s.cur.voiced {
+			// Entering voiced sound: the pulse itself must land where the map
+			// puts it, or its offset stays for the whole run.
+			if f := s.warp.fwd(m); s.count == 0 || f > s.cur.u+0.0003*s.rate {
+				u, ti = f, m
+			}
+		}
+		l, r := s.periods(k)
+		period := r
+		if s.keep && s.plan.Rate <= 2.0/3 {
+			if p := s.periodAt(k, ti); p > 0 {
+				period = p
+			}
+		}
+		ratio := 1.0
+		if s.ratio != nil {
+			ratio = s.ratio(ti, period)
+		}
+		g := grain{
+			u: u, end: u, m: m, l: l / s.plan.Formant, r: r / s.plan.Formant, voiced: true, own: !s.keep,
+			gain: s.level(ti), step: s.plan.Formant,
+		}
+		if !s.keep {
+			g.gain *= float32(1 / math.Sqrt(ratio))
+		}
+		if err := s.push(g); err != nil {
+			return 0, err
+		}
+		return u + math.Max(period/ratio, shortestStep*s.rate), nil
+	}
+	g := grain{u: u, end: u, m: ti, gain: s.level(ti), step: 1}
+	if kind == segFill {
+		s.fillGap(&g)
+	} else if s.count > 0 && !s.cur.silent {
+		g.m = s.continuation(u, ti, n, kind)
+	}
+	if err := s.push(g); err != nil {
+		return 0, err
+	}
+	nu := u + s.hop
+	if f, ok := s.nextVoiced(u, ti, nu, n); ok {
+		nu = f
+	}
+	if e, ok := s.warp.nextEdge(u, nu); ok {
+		nu = e
+	}
+	return nu, nil
+}
+
+// nearestMark is the mark nearest to ti, if ti is in voiced sound: within a run
+// or 2.5 ms of its ends.
+func (s *synth) nearestMark(ti float64) (int, bool) {
+	t := s.track
+	edge := 0.5 * s.hop
+	for s.run < len(t.Runs) && t.Marks[t.Runs[s.run].End-1]+edge < ti {
+		s.run++
+	}
+	if s.run == len(t.Runs) {
+		return 0, false
+	}
+	r := t.Runs[s.run]
+	if ti < t.Marks[r.First]-edge {
+		return 0, false
+	}
+	k := min(max(s.mark, r.First), r.End-1)
+	for k+1 < r.End && math.Abs(t.Marks[k+1]-ti) <= math.Abs(t.Marks[k]-ti) {
+		k++
+	}
+	s.mark = k
+	return k, true
+}
+
+// periods are the distances from mark k to its neighbours in the run.
+func (s *synth) periods(k int) (l, r float64) {
+	m := s.track.Marks
+	run := s.track.Runs[s.run]
+	if k > run.First {
+		l = m[k] - m[k-1]
+	}
+	if k+1 < run.End {
+		r = m[k+1] - m[k]
+	}
+	if l == 0 {
+		l = r
+	}
+	if r == 0 {
+		r = l
+	}
+	return l, r
+}
+
+// periodAt interpolates between the centres of neighbouring periods. It is used
+// when pulses are repeated: repeating the exact period would make steps.
+func (s *synth) periodAt(k int, ti float64) float64 {
+	m := s.track.Marks
+	run := s.track.Runs[s.run]
+	at := func(j int) (centre, length float64, ok bool) {
+		if j < run.First || j+1 >= run.End {
+			return 0, 0, false
+		}
+		return (m[j] + m[j+1]) / 2, m[j+1] - m[j], true
+	}
+	j := k
+	if ti < m[k] {
+		j--
+	}
+	c0, d0, ok := at(j)
+	if !ok {
+		return 0
+	}
+	o := j + 1
+	if ti < c0 {
+		o = j - 1
+	}
+	c1, d1, ok := at(o)
+	if !ok {
+		return d0
+	}
+	return d0 + (d1-d0)*(ti-c0)/(c1-c0)
+}
+
+// continuation is the source position for an unvoiced grain at u: the natural
+// continuation of the previous grain when the map allows it, else what resembles
+// that most near ti.
+func (s *synth) continuation(u, ti, n float64, kind segKind) float64 {
+	nat := u + s.cur.m - s.cur.u
+	slope := s.warp.slope(math.Min(u, n-1))
+	off := math.Abs(nat - ti)
+	switch {
+	case slope == 1 || math.Abs(slope-1) < 1e-9:
+		if off < lockNatural*s.rate && kind == segFree || off < 1e-3 {
+			return nat
+		}
+		return ti
+	case off < matchNatural*s.rate:
+		return nat
+	}
+	limit := s.warp.nextLock(math.Min(u, n), s.rate) - onsetGuard*s.rate - s.hop
+	if ti > limit {
+		return math.Min(nat, limit)
+	}
+	return s.match(nat, ti, limit)
+}
+
+// match is the position near ti (at most limit) whose surroundings resemble
+// those of nat most.
+func (s *synth) match(nat, ti, limit float64) float64 {
+	q := s.win.q
+	c, at := int(math.Round(nat)), int(math.Round(ti))
+	h, reach := int(s.hop), int(matchRange*s.rate)
+	cd, td, hd, rd := floorDiv(c, q), floorDiv(at, q), max(2, h/q), reach/q
+	ref := s.win.d(cd-hd, cd+hd)
+	best, off := math.Inf(-1), 0
+	for d := -rd; d <= rd; d++ {
+		if d > -rd && float64((td+d)*q) > limit {
+			break
+		}
+		p := td + d
+		ab, bb := dotEnergy(ref, s.win.d(p-hd, p+hd))
+		if v := float64(ab) / math.Sqrt(float64(bb)+1e-20); v > best {
+			best, off = v, d*q
+		}
+	}
+	full := s.win.x(c-h, c+h)
+	best, fine := math.Inf(-1), off
+	for d := off - q + 1; d < off+q; d++ {
+		p := at + d
+		ab, bb := dotEnergy(full, s.win.x(p-h, p+h))
+		if v := float64(ab) / math.Sqrt(float64(bb)+1e-20); v > best {
+			best, fine = v, d
+		}
+	}
+	return float64(at+fine) + (nat - float64(c))
+}
+
+// fillGap continues the room's own noise through the middle of a lengthened gap:
+// forward from the middle, and back by a varying amount when the gap's edge is
+// near. Digital silence and gaps too short for that give silence.
+func (s *synth) fillGap(g *grain) {
+	w := s.warp
+	i := w.at
+	mid := w.in[i]
+	room := math.Min(mid-w.in[max(0, i-1)], 0.04*s.rate) - s.hop
+	if room < 4*s.hop {
+		g.silent = true
+		return
+	}
+	if !s.cur.silent && s.count > 0 {
+		g.m = g.u + s.cur.m - s.cur.u
+	}
+	if g.m > mid+room || g.m < mid-room {
+		s.seed = s.seed*6364136223846793005 + 1442695040888963407 // Knuth's MMIX
+		g.m = mid - room + float64(s.seed>>40)/(1<<24)*room
+	}
+}
+
+// nextVoiced is where the next voiced run begins in the output, when that comes
+// before the next unvoiced grain would be past it.
+func (s *synth) nextVoiced(u, ti, nu, n float64) (float64, bool) {
+	t := s.track
+	i := s.run
+	for i < len(t.Runs) && t.Marks[t.Runs[i].First] <= ti {
+		i++
+	}
+	if i == len(t.Runs) {
+		return 0, false
+	}
+	m := t.Marks[t.Runs[i].First]
+	tn, _ := s.warp.inv(math.Min(nu, n))
+	if m > tn+0.5*s.hop {
+		return 0, false
+	}
+	f := s.warp.fwd(m)
+	return f, f > u+0.0002*s.rate
+}
+
+// push renders the grain before and holds g until its right neighbour is known.
+// A grain that only continues the held one makes that one longer.
+func (s *synth) push(g grain) error {
+	if s.count > 0 {
+		c := &s.cur
+		same := math.Abs((g.m-g.u)-(c.m-c.u)) < 1e-6 && g.gain == c.gain && g.silent == c.silent
+		if same && !g.own && !c.own && g.u-c.u < longestCopy*s.rate {
+			c.end, c.voiced, c.r = g.u, g.voiced, g.r
+			return nil
+		}
+		if err := s.render(&g); err != nil {
+			return err
+		}
+		s.prev = s.cur
+	}
+	s.cur = g
+	s.count++
+	return nil
+}
+
+// flush renders the last grain.
+func (s *synth) flush() error {
+	if s.count == 0 {
+		return nil
+	}
+	return s.render(nil)
+}
+
+// render adds the held grain to the output; next is its right neighbour.
+func (s *synth) render(next *grain) error {
+	g := s.cur
+	l, r := s.hop, s.hop
+	if s.count > 1 {
+		l = g.u - s.prev.end
+		if g.own && s.prev.voiced {
+			l = g.l
+		}
+	}
+	if next != nil {
+		r = next.u - g.end
+		if g.own && next.voiced {
+			r = g.r
+		}
+	}
+	most := longestHalf * s.rate
+	l, r = math.Min(math.Max(l, 2), most), math.Min(math.Max(r, 2), most)
+	if !g.silent {
+		if err := s.out.add(s.win, g, l, r); err != nil {
+			return err
+		}
+	}
+	if next != nil {
+		return s.out.advance(int(next.u - most - 2))
+	}
+	return nil
+}
