@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "api_requests_total", Help: "HTTP requests by route pattern.",
+		}, []string{"method", "endpoint", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "api_request_duration_seconds", Help: "Time to answer by route pattern.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"method", "endpoint"}),
+	}
+	reg.MustRegister(m.requests, m.seconds)
+	return m
+}
+
+// requestInfo collects what is known of a request for its one log line.
+type requestInfo struct {
+	id   string // W3C trace id
+	task string
+	code string // of the problem answered
+	err  error
+}
+
+type infoKey struct{}
+
+func infoOf(ctx context.Context) *requestInfo {
+	if i, ok := ctx.Value(infoKey{}).(*requestInfo); ok {
+		return i
+	}
+	return &requestInfo{}
+}
+
+// traceparent continues the client's trace or starts one.
+func traceparent(r *http.Request) (header, id string) {
+	if h := r.Header.Get("Traceparent"); len(h) == 55 && strings.Count(h, "-") == 3 && strings.Trim(h, "0123456789abcdef-") == "" {
+		return h, h[3:35]
+	}
+	var b [24]byte
+	_, _ = rand.Read(b[:]) // never fails
+	id = hex.EncodeToString(b[:16])
+	return fmt.Sprintf("00-%s-%s-01", id, hex.EncodeToString(b[16:])), id
+}
+
+// observe counts, times and logs every request.
+func (g *Gateway) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		trace, id := traceparent(r)
+		r.Header.Set("Traceparent", trace)
+		info := &requestInfo{id: id}
+		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		r = r.WithContext(context.WithValue(r.Context(), infoKey{}, info))
+		next.ServeHTTP(ww, r)
+
+		route := chi.RouteContext(r.Context()).RoutePattern()
+		if route == "" {
+			route = "none"
+		}
+		method := r.Method
+		switch method {
+		case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":
+		default:
+			method = "other" // a client must not be able to make labels
+		}
+		took := time.Since(start)
+		g.metrics.requests.WithLabelValues(method, route, strconv.Itoa(ww.Status())).Inc()
+		g.metrics.seconds.WithLabelValues(method, route).Observe(took.Seconds())
+		attrs := []any{"method", method, "route", route, "status", ww.Status(), "bytes", ww.BytesWritten(), "dur", took, "trace", id}
+		if info.task != "" {
+			attrs = append(attrs, "task", info.task)
+		}
+		if info.code != "" {
+			attrs = append(attrs, "code", info.code)
+		}
+		if info.err != nil {
+			attrs = append(attrs, "err", info.err)
+		}
+		switch {
+		case ww.Status() >= 500:
+			g.Log.Error("request", attrs...)
+		case route == "/livez" || route == "/readyz" || route == "/metrics" || route == "/health":
+			g.Log.Debug("request", attrs...)
+		default:
+			g.Log.Info("request", attrs...)
+		}
+	})
+}
+
+// recover answers a panic with a problem; the server goes on.
+func (g *Gateway) recover(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			g.fail(w, r, newProblem(codeInternal, "").because(fmt.Errorf("panic: %v\n%s", p, debug.Stack())))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+func secureHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// japanese reports whether the client prefers Japanese.
+func japanese(r *http.Request) bool {
+	lang := strings.ToLower(r.Header.Get("Accept-Language"))
+	ja, en := strings.Index(lang, "ja"), strings.Index(lang, "en")
+	return ja >= 0 && (en < 0 || ja < en)
+}

@@ -1,0 +1,271 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/objectstore"
+)
+
+// form is a multipart request whose files have been streamed into the store.
+type form struct {
+	values map[string]string
+	blobs  map[string]events.Blob
+}
+
+// A fileField is a file that a request may carry.
+type fileField struct {
+	blob  string // name in Job.Blobs
+	limit int64  // bytes
+	code  string // of the problem when its kind is wrong
+	// check looks at what was stored and returns its media type.
+	check func(r io.ReaderAt, size int64) (mediaType string, err error)
+}
+
+const (
+	maxFields = 64
+	maxField  = 16 << 10 // bytes of one text field
+)
+
+// readForm streams a multipart body: files go to the blob store under the task's
+// inputs as they arrive, text fields are collected. Each field may stand once.
+// On an error everything stored is removed again.
+func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request, task string, files map[string]fileField) (_ *form, err error) {
+	total := int64(maxFields * maxField)
+	for _, f := range files {
+		total += f.limit
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, total)
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return nil, newProblem(codeBadRequest, "The body must be multipart/form-data.").because(err)
+	}
+	f := &form{values: map[string]string{}, blobs: map[string]events.Blob{}}
+	defer func() {
+		if err != nil {
+			g.discard(r.Context(), f.blobs)
+		}
+	}()
+	for n := 0; ; n++ {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return f, nil
+		}
+		if err != nil {
+			return nil, broken(err)
+		}
+		if n >= maxFields {
+			return nil, newProblem(codeBadRequest, "The form has too many fields.")
+		}
+		name := part.FormName()
+		field, isFile := files[name]
+		_, again := f.values[name]
+		if _, stored := f.blobs[field.blob]; again || isFile && stored {
+			return nil, badField(codeBadRequest, name, "is given more than once")
+		}
+		if isFile {
+			err = g.readFile(r.Context(), f, task, name, field, part)
+		} else {
+			err = readValue(f, name, part)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func readValue(f *form, name string, part *multipart.Part) error {
+	if part.FileName() != "" {
+		return badField(codeUnknownField, clipName(name), "is not a file of this request")
+	}
+	b, err := io.ReadAll(io.LimitReader(part, maxField+1))
+	if err != nil {
+		return broken(err)
+	}
+	if len(b) > maxField {
+		if name == "text" {
+			return badField(codeTextTooLong, name, "has more than 1000 characters")
+		}
+		return badField(codeBadRequest, clipName(name), "is too long")
+	}
+	if !utf8.Valid(b) || strings.ContainsRune(string(b), 0) {
+		return badField(codeBadRequest, clipName(name), "is not valid UTF-8 text")
+	}
+	f.values[name] = string(b)
+	return nil
+}
+
+func (g *Gateway) readFile(ctx context.Context, f *form, task, name string, field fileField, part *multipart.Part) error {
+	key := objectstore.Key(objectstore.Inputs, task, field.blob)
+	in := &limited{r: part, left: field.limit}
+	info, err := g.Blobs.Put(ctx, key, in)
+	// Known before anything is checked, so that a failure removes it.
+	f.blobs[field.blob] = events.Blob{Key: key, Size: info.Size, SHA256: info.SHA256}
+	switch {
+	case in.over:
+		return badField(codeFileTooLarge, name, fmt.Sprintf("is larger than %d MB", field.limit/1_000_000)).because(err)
+	case in.err != nil:
+		return broken(in.err)
+	case err != nil:
+		return fmt.Errorf("store %s: %w", name, err)
+	case info.Size == 0:
+		return badField(codeMissing, name, "is empty")
+	}
+	src := &rangeReader{ctx: ctx, store: g.Blobs, key: key, size: info.Size}
+	b := f.blobs[field.blob]
+	if b.Type, err = field.check(src, info.Size); err != nil {
+		if src.err != nil {
+			return fmt.Errorf("check %s: %w", name, src.err)
+		}
+		var p *Problem
+		if errors.As(err, &p) {
+			p.Errors = []FieldError{{Field: name, Detail: p.Detail}}
+		}
+		return err
+	}
+	f.blobs[field.blob] = b
+	return nil
+}
+
+// putBlob stores a small input that was not a file.
+func (g *Gateway) putBlob(ctx context.Context, f *form, task, name, mediaType, content string) error {
+	key := objectstore.Key(objectstore.Inputs, task, name)
+	info, err := g.Blobs.Put(ctx, key, strings.NewReader(content))
+	f.blobs[name] = events.Blob{Key: key, Type: mediaType, Size: info.Size, SHA256: info.SHA256}
+	if err != nil {
+		return fmt.Errorf("store %s: %w", name, err)
+	}
+	return nil
+}
+
+// discard removes what a refused request has stored, also when its client is
+// gone.
+func (g *Gateway) discard(ctx context.Context, blobs map[string]events.Blob) {
+	ctx = context.WithoutCancel(ctx)
+	for _, b := range blobs {
+		if err := g.Blobs.Delete(ctx, b.Key); err != nil {
+			g.Log.ErrorContext(ctx, "discard upload", "key", path.Base(b.Key), "err", err)
+		}
+	}
+}
+
+// broken is a body that ended or was cut off in the middle.
+func broken(err error) error {
+	var tooBig *http.MaxBytesError
+	if errors.As(err, &tooBig) {
+		return newProblem(codeFileTooLarge, "The request is larger than allowed.").because(err)
+	}
+	return newProblem(codeBadRequest, "The upload is incomplete or malformed.").because(err)
+}
+
+func clipName(s string) string {
+	if len(s) > 64 {
+		s = s[:64]
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+// limited reads at most left bytes, remembers whether there were more, and keeps
+// errors of the client's side apart from those of the store.
+type limited struct {
+	r    io.Reader
+	left int64
+	over bool
+	err  error
+}
+
+var errTooLarge = errors.New("file too large")
+
+// Read implements io.Reader.
+func (l *limited) Read(p []byte) (int, error) {
+	if int64(len(p)) > l.left+1 {
+		p = p[:l.left+1]
+	}
+	n, err := l.r.Read(p)
+	if int64(n) > l.left {
+		l.over = true
+		return 0, errTooLarge
+	}
+	l.left -= int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		l.err = err
+	}
+	return n, err
+}
+
+// rangeReader reads parts of a stored object, a block at a time.
+type rangeReader struct {
+	ctx   context.Context //nolint:containedctx // io.ReaderAt has no other way
+	store objectstore.Store
+	key   string
+	size  int64
+	off   int64 // of block
+	block []byte
+	err   error // of the store, if any
+}
+
+const blockSize = 128 << 10
+
+// ReadAt implements io.ReaderAt. It is not safe for concurrent use.
+func (r *rangeReader) ReadAt(p []byte, off int64) (n int, err error) {
+	for n < len(p) {
+		at := off + int64(n)
+		if at >= r.size {
+			return n, io.EOF
+		}
+		if at < r.off || at >= r.off+int64(len(r.block)) {
+			if err := r.load(at); err != nil {
+				r.err = err
+				return n, err
+			}
+		}
+		n += copy(p[n:], r.block[at-r.off:])
+	}
+	return n, nil
+}
+
+func (r *rangeReader) load(at int64) error {
+	n := min(blockSize, r.size-at)
+	rc, err := openRange(r.ctx, r.store, r.key, at, n)
+	if err != nil {
+		return err
+	}
+	defer rc.Close() //nolint:errcheck // read only
+	b := make([]byte, n)
+	if _, err := io.ReadFull(rc, b); err != nil {
+		return fmt.Errorf("read %s at %d: %w", r.key, at, err)
+	}
+	r.off, r.block = at, b
+	return nil
+}
+
+// openRange reads n bytes from off (n < 0: the rest), by the store's own ability
+// or by passing over what comes before.
+func openRange(ctx context.Context, s objectstore.Store, key string, off, n int64) (io.ReadCloser, error) {
+	if rg, ok := s.(objectstore.RangeGetter); ok {
+		return rg.GetRange(ctx, key, off, n)
+	}
+	rc, err := s.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.CopyN(io.Discard, rc, off); err != nil {
+		_ = rc.Close()
+		return nil, fmt.Errorf("skip to %d of %s: %w", off, key, err)
+	}
+	if n < 0 {
+		return rc, nil
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(rc, n), rc}, nil
+}
