@@ -1,0 +1,5 @@
+package main
+
+import "io"
+
+func compare(io.Writer, string) error { return nil }
