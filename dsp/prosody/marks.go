@@ -49,7 +49,7 @@ func (t *Track) mark(src Source, tick func(float64) error) error {
 type marker struct {
 	t    *Track
 	w    *window
-	corr []float32 // correlation by lag, computed on demand
+	corr []float32 // correlation by lag of the coarse search
 	back []float64
 }
 
@@ -165,49 +165,49 @@ func (m *marker) next(pos, period float64, dir int) (next float64, ok bool, err 
 	if err := m.w.need(c-hi-half-2*q, c+hi+half+2*q); err != nil {
 		return 0, false, err
 	}
-	l := m.coarse(c, half, lo, hi, dir, period)
 	ref := m.w.x(c-half, c+half+1)
 	er := dot(ref, ref)
-	// The fine search covers what one step of the coarse one leaves open.
-	first, last := max(lo, l-q)-1, min(hi, l+q)+1
-	m.corr = slices.Grow(m.corr[:0], last-first+1)[:last-first+1]
-	best, at := float32(math.Inf(-1)), 0
-	for i := range m.corr {
-		p := c + dir*(first+i)
-		s := m.w.x(p-half, p+half+1)
-		ab, bb := dotEnergy(ref, s)
-		m.corr[i] = ab / float32(math.Sqrt(float64(er)*float64(bb)+1e-20))
-		if i == 0 || i == len(m.corr)-1 {
-			continue
-		}
-		if v := m.corr[i] - markPenalty*float32(math.Abs(float64(first+i)-period)/period); v > best {
-			best, at = v, i
-		}
+	at := func(l int) float32 {
+		p := c + dir*l
+		ab, bb := dotEnergy(ref, m.w.x(p-half, p+half+1))
+		return ab / float32(math.Sqrt(float64(er)*float64(bb)+1e-20))
 	}
-	if m.corr[at] < markWeak {
+	// The coarse search leaves a sample or two open: climb from there.
+	l := min(max(m.coarse(c, half, lo, hi, dir, period), lo), hi)
+	left, best, right := at(l-1), at(l), at(l+1)
+	for l > lo && left > best {
+		l, right, best, left = l-1, best, left, at(l-2)
+	}
+	for l < hi && right > best {
+		l, left, best, right = l+1, best, right, at(l+2)
+	}
+	if best < markWeak {
 		return pos + float64(dir)*period, true, nil
 	}
-	off := parabola(m.corr[at-1], m.corr[at], m.corr[at+1])
-	return pos + float64(dir)*(float64(first+at)+float64(off)), true, nil
+	return pos + float64(dir)*(float64(l)+float64(parabola(left, best, right))), true, nil
 }
 
-// coarse is the best lag on the decimated signal.
+// coarse is the best lag found on the decimated signal, between its samples.
 func (m *marker) coarse(c, half, lo, hi, dir int, period float64) int {
 	q := m.w.q
-	if q == 1 {
-		q = 1
-	}
 	cd, hd := floorDiv(c, q), max(2, half/q)
 	ref := m.w.d(cd-hd, cd+hd+1)
 	er := math.Sqrt(float64(dot(ref, ref)))
-	best, at := math.Inf(-1), lo/q
-	for l := lo / q; l <= ceilDiv(hi, q); l++ {
+	first, last := lo/q, ceilDiv(hi, q)
+	m.corr = m.corr[:0]
+	best := 0
+	for l := first; l <= last; l++ {
 		p := cd + dir*l
 		ab, bb := dotEnergy(ref, m.w.d(p-hd, p+hd+1))
 		v := float64(ab)/math.Sqrt(float64(bb)+1e-20) - markPenalty*math.Abs(float64(l*q)-period)/period*er
-		if v > best {
-			best, at = v, l
+		m.corr = append(m.corr, float32(v))
+		if m.corr[l-first] > m.corr[best] {
+			best = l - first
 		}
 	}
-	return at * q
+	off := float32(0)
+	if best > 0 && best < len(m.corr)-1 {
+		off = parabola(m.corr[best-1], m.corr[best], m.corr[best+1])
+	}
+	return int(math.Round(float64(q) * (float64(first+best) + float64(off))))
 }

@@ -12,7 +12,6 @@ type onsetDetector struct {
 	next float64 // position at which the current quarter ends
 	pos  int
 	prev float32
-	top  float64
 }
 
 const quarters = 4 // steps per millisecond

@@ -51,9 +51,10 @@ type pitchTracker struct {
 	frames []pitchFrame
 	loud   float64 // loudest window so far
 
-	sig []float32
-	cum []float64
-	ncc []float32
+	sig, half    []float32 // the piece being looked at, and at half the rate
+	cum, cumHalf []float64 // running energy of both
+	ncc          []float32
+	fir          []float32
 }
 
 func newPitchTracker(rate float64, frames int) *pitchTracker {
@@ -63,11 +64,12 @@ func newPitchTracker(rate float64, frames int) *pitchTracker {
 		frames: make([]pitchFrame, 0, frames),
 	}
 	t.ncc = make([]float32, t.lagMax+2)
+	t.fir = lowpass(2, 4)
 	return t
 }
 
 // reach is how far from its centre a frame looks, in decimated samples.
-func (t *pitchTracker) reach() int { return (t.win+t.lagMax)/2 + 4 }
+func (t *pitchTracker) reach() int { return (t.win+t.lagMax)/2 + 16 }
 
 // add appends the frames centred at centres[i], given in samples of sig.
 func (t *pitchTracker) add(sig []float32, centres []int) {
@@ -78,13 +80,19 @@ func (t *pitchTracker) add(sig []float32, centres []int) {
 	}
 	m := float32(mean / float64(max(1, len(sig))))
 	t.sig = slices.Grow(t.sig[:0], len(sig))[:len(sig)]
-	t.cum = slices.Grow(t.cum[:0], len(sig)+1)[:len(sig)+1]
-	t.cum[0] = 0
 	for i, v := range sig {
-		d := v - m
-		t.sig[i] = d
-		t.cum[i+1] = t.cum[i] + float64(d)*float64(d)
+		t.sig[i] = v - m
 	}
+	t.cum = energies(t.cum, t.sig)
+	// half[i] is at sig[2i]; what the filter lacks at both ends is never used.
+	reach := len(t.fir) - 1
+	n := len(sig) / 2
+	t.half = slices.Grow(t.half[:0], n)[:n]
+	clear(t.half)
+	if lead := ceilDiv(reach, 2); n > 2*lead+1 {
+		decimate(t.half[lead:n-lead-1], t.sig[2*lead-reach:], t.fir, 2)
+	}
+	t.cumHalf = energies(t.cumHalf, t.half)
 	for i := 0; i+t.win < len(sig); i += t.win / 2 {
 		t.loud = max(t.loud, t.cum[i+t.win]-t.cum[i])
 	}
@@ -93,6 +101,8 @@ func (t *pitchTracker) add(sig []float32, centres []int) {
 	}
 }
 
+// frame finds the candidates around c: peaks of the correlation at half the
+// rate, each refined at the full rate.
 func (t *pitchTracker) frame(c int) (f pitchFrame) {
 	floor := t.loud * 1e-5 // −50 dB
 	w := t.win
@@ -101,25 +111,55 @@ func (t *pitchTracker) frame(c int) (f pitchFrame) {
 		return f
 	}
 	bias := floor*floor*0.01 + 1e-20
+	h, first, last := w/2, t.lagMin/2-1, t.lagMax/2+1
 	var top float32
-	for l := t.lagMin - 1; l <= t.lagMax+1; l++ {
-		s := c - (w+l)/2
-		p := dot(t.sig[s:s+w], t.sig[s+l:s+l+w])
-		ea, eb := t.cum[s+w]-t.cum[s], t.cum[s+l+w]-t.cum[s+l]
+	for l := first; l <= last; l++ {
+		s := c/2 - (h+l)/2
+		p := dot(t.half[s:s+h], t.half[s+l:s+l+h])
+		ea, eb := t.cumHalf[s+h]-t.cumHalf[s], t.cumHalf[s+l+h]-t.cumHalf[s+l]
 		t.ncc[l] = p / float32(math.Sqrt(ea*eb+bias))
 		top = max(top, t.ncc[l])
 	}
-	f.best = quantise(top)
-	for l := t.lagMin; l <= t.lagMax; l++ {
+	full := func(l int) float32 {
+		s := c - (w+l)/2
+		p := dot(t.sig[s:s+w], t.sig[s+l:s+l+w])
+		ea, eb := t.cum[s+w]-t.cum[s], t.cum[s+l+w]-t.cum[s+l]
+		return p / float32(math.Sqrt(ea*eb+bias))
+	}
+	for l := first + 1; l < last; l++ {
 		v := t.ncc[l]
-		if v <= 0.3 || v <= 0.6*top || v < t.ncc[l-1] || v <= t.ncc[l+1] {
+		if v <= 0.25 || v <= 0.5*top || v < t.ncc[l-1] || v <= t.ncc[l+1] {
 			continue
 		}
-		off := parabola(t.ncc[l-1], v, t.ncc[l+1])
-		peak := v - 0.25*(t.ncc[l-1]-t.ncc[l+1])*off
-		f.insert(cand{uint16((float32(l)+off)*lagScale + 0.5), quantise(peak)})
+		k := int(math.Round(2 * (float64(l) + float64(parabola(t.ncc[l-1], v, t.ncc[l+1])))))
+		k = min(max(k, t.lagMin), t.lagMax)
+		a, b, d := full(k-1), full(k), full(k+1)
+		for step := 0; step < 2 && a > b && k > t.lagMin; step++ {
+			k, d, b, a = k-1, b, a, full(k-2)
+		}
+		for step := 0; step < 2 && d > b && k < t.lagMax; step++ {
+			k, a, b, d = k+1, b, d, full(k+2)
+		}
+		off := parabola(a, b, d)
+		peak := b - 0.25*(a-d)*off
+		if peak > 0.3 {
+			f.insert(cand{uint16((float32(k)+off)*lagScale + 0.5), quantise(peak)})
+		}
+		f.best = max(f.best, quantise(peak))
 	}
 	return f
+}
+
+// energies sets dst[i] to the sum of the first i squares of x.
+func energies(dst []float64, x []float32) []float64 {
+	dst = slices.Grow(dst[:0], len(x)+1)[:len(x)+1]
+	dst[0] = 0
+	var sum float64
+	for i, v := range x {
+		sum += float64(v) * float64(v)
+		dst[i+1] = sum
+	}
+	return dst
 }
 
 // insert keeps the strongest maxCands candidates.
@@ -255,6 +295,7 @@ func analysisPass(src Source, tick func(float64) error) (*Track, error) {
 		return t, nil
 	}
 	w := newWindow(src, true)
+	w.check = true
 	q2 := 1
 	if src.Rate/w.q > 11000 {
 		q2 = 2

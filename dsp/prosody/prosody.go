@@ -135,7 +135,7 @@ func copyThrough(src Source, send func([][]float32) error, tick func(float64) er
 func newSynth(src Source, t *Track, p Plan, w *warp, emit func([][]float32) error) *synth {
 	f := float64(src.Rate)
 	s := &synth{
-		track: t, plan: p, warp: w, win: newWindow(src, true), rate: f, hop: unvoicedHop * f,
+		track: t, plan: p, warp: w, win: newWindow(src, p.changesTime()), rate: f, hop: unvoicedHop * f,
 		keep: !p.changesPitch() && p.Formant == 1,
 		seed: 1,
 		out:  newMixer(src.Rate, src.Channels, w.length(), emit),

@@ -59,6 +59,7 @@ type window struct {
 	src    Source
 	lo, hi int         // loaded range; may reach outside the source
 	ch     [][]float32 // per channel, hi-lo samples
+	check  bool        // samples are looked at for damage
 	mid    []float32   // mean of the channels; ch[0] itself when mono
 	ahead  int         // how much is loaded beyond what is asked for
 
@@ -72,7 +73,7 @@ func newWindow(src Source, decimate bool) *window {
 	w := &window{src: src, ahead: src.Rate, ch: make([][]float32, src.Channels)}
 	if decimate {
 		w.q = max(1, (src.Rate+6000)/12000)
-		w.fir = lowpass(w.q, 4)
+		w.fir = lowpass(w.q, 2)
 	}
 	return w
 }
@@ -139,6 +140,9 @@ func (w *window) load(a, b int) error {
 	}
 	if err := w.src.Read(dst, a); err != nil {
 		return fmt.Errorf("read audio at sample %d: %w", a, err)
+	}
+	if !w.check {
+		return nil
 	}
 	for c, x := range dst {
 		for i, v := range x {

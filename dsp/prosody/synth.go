@@ -39,7 +39,6 @@ type synth struct {
 	keep  bool    // periods and formants are kept
 	ratio func(pos, period float64) float64
 	level func(pos float64) float32
-	fill  float64 // source position of the last grain in a filled gap
 	seed  uint64
 	run   int // first run not yet passed
 	mark  int // last mark chosen
@@ -246,28 +245,35 @@ func (s *synth) match(nat, ti, limit float64) float64 {
 	c, at := int(math.Round(nat)), int(math.Round(ti))
 	h, reach := int(s.hop), int(matchRange*s.rate)
 	cd, td, hd, rd := floorDiv(c, q), floorDiv(at, q), max(2, h/q), reach/q
-	ref := s.win.d(cd-hd, cd+hd)
-	best, off := math.Inf(-1), 0
-	for d := -rd; d <= rd; d++ {
-		if d > -rd && float64((td+d)*q) > limit {
+	off := s.similar(s.win.d(cd-hd, cd+hd), s.win.d(td-rd-hd, td+rd+hd), func(i int) bool {
+		return i > 0 && float64((td-rd+i)*q) > limit
+	}) - rd
+	off *= q
+	if q == 1 {
+		return float64(at+off) + (nat - float64(c))
+	}
+	fine := off - q + 1 + s.similar(s.win.x(c-h, c+h), s.win.x(at+off-q+1-h, at+off+q-1+h), nil)
+	return float64(at+fine) + (nat - float64(c))
+}
+
+// similar is the offset of the piece of x that resembles ref most, up to the
+// first offset at which stop says so. The energy slides along.
+func (s *synth) similar(ref, x []float32, stop func(int) bool) int {
+	n := len(ref)
+	e := float64(dot(x[:n], x[:n]))
+	best, at := math.Inf(-1), 0
+	for i := 0; i+n <= len(x); i++ {
+		if i > 0 {
+			e += float64(x[i+n-1])*float64(x[i+n-1]) - float64(x[i-1])*float64(x[i-1])
+		}
+		if stop != nil && stop(i) {
 			break
 		}
-		p := td + d
-		ab, bb := dotEnergy(ref, s.win.d(p-hd, p+hd))
-		if v := float64(ab) / math.Sqrt(float64(bb)+1e-20); v > best {
-			best, off = v, d*q
+		if v := float64(dot(ref, x[i:i+n])) / math.Sqrt(max(e, 0)+1e-20); v > best {
+			best, at = v, i
 		}
 	}
-	full := s.win.x(c-h, c+h)
-	best, fine := math.Inf(-1), off
-	for d := off - q + 1; d < off+q; d++ {
-		p := at + d
-		ab, bb := dotEnergy(full, s.win.x(p-h, p+h))
-		if v := float64(ab) / math.Sqrt(float64(bb)+1e-20); v > best {
-			best, fine = v, d
-		}
-	}
-	return float64(at+fine) + (nat - float64(c))
+	return at
 }
 
 // fillGap continues the room's own noise through the middle of a lengthened gap:

@@ -66,11 +66,6 @@ func analyze(src Source, tick func(float64) error) (*Track, error) {
 	return t, nil
 }
 
-// runAt is the index of the first run that ends at or after pos.
-func (t *Track) runAt(pos float64) int {
-	return sort.Search(len(t.Runs), func(i int) bool { return t.Marks[t.Runs[i].End-1] >= pos })
-}
-
 // contour is the pitch at pos samples, interpolated, 0 where unvoiced.
 func (t *Track) contour(pos float64) float64 {
 	x := pos / float64(t.Rate) / t.Hop
