@@ -7,41 +7,74 @@ import (
 )
 
 // colours are the local mean colours of person and background, from which the
-// person's own colour of a half-covered pixel is estimated (blur fusion).
+// person's own colour of a half-covered pixel is estimated. Like blur fusion it
+// goes from wide to narrow means: wide ones are sure, narrow ones are right
+// where hair meets skin.
 type colours struct {
-	fore, back [3]field // 0..255, at a quarter of midSide
+	fore, back [3]field // 0..255
 }
 
-func newColours(mid *image.NRGBA, alpha field) colours {
-	w, h := max(2, mid.Rect.Dx()/4), max(2, mid.Rect.Dy()/4)
-	r := max(1, 11*max(w, h)/(midSide/4))
-	rgb := planes(vision.Resize(mid, w, h), 1)
-	q := resizeField(alpha, w, h)
-	mean := box(q, r)
+const (
+	wideRadius   = 11 // at a quarter of midSide
+	narrowRadius = 2  // at half of midSide
+)
+
+// newColours takes a picture of about half of midSide and its alpha.
+func newColours(img *image.NRGBA, alpha field) colours {
+	w, h := alpha.w, alpha.h
+	qw, qh := max(2, w/2), max(2, h/2)
+	wide := meanColours(planes(vision.Resize(img, qw, qh), 1), [3]field{}, resizeField(alpha, qw, qh),
+		max(1, wideRadius*max(qw, qh)*4/midSide))
+	rgb := planes(img, 1)
+	fore, back := [3]field{}, [3]field{}
+	pair(3, func(c int, _ field) {
+		f, b := resizeField(wide.fore[c], w, h), resizeField(wide.back[c], w, h)
+		for i, a := range alpha.pix {
+			if a > 0 {
+				f.pix[i] = min(max(f.pix[i]+a*(rgb[c].pix[i]-a*f.pix[i]-(1-a)*b.pix[i]), 0), 255)
+			}
+		}
+		fore[c], back[c] = f, b
+	}, 1, 1)
+	return meanColours(fore, back, alpha, narrowRadius)
+}
+
+// meanColours averages fore weighted by alpha and back (fore again when it is
+// empty) weighted by the rest; where there is nothing to average, the value itself.
+func meanColours(fore, back [3]field, alpha field, r int) colours {
+	w, h := alpha.w, alpha.h
+	if back[0].pix == nil {
+		back = fore
+	}
+	mean := box(alpha, r)
 	var c colours
 	pair(6, func(i int, scratch field) {
 		t := newField(w, h)
-		fore := i < 3
-		for k, v := range rgb[i%3].pix {
-			if fore {
-				t.pix[k] = v * q.pix[k]
+		isFore := i < 3
+		src := &back[i%3]
+		if isFore {
+			src = &fore[i%3]
+		}
+		for k, v := range src.pix {
+			if isFore {
+				t.pix[k] = v * alpha.pix[k]
 			} else {
-				t.pix[k] = v * (1 - q.pix[k])
+				t.pix[k] = v * (1 - alpha.pix[k])
 			}
 		}
 		boxInto(t, t, scratch, r)
 		for k, v := range t.pix {
 			d := mean.pix[k]
-			if !fore {
+			if !isFore {
 				d = 1 - d
 			}
-			if d < 1e-3 { // nobody near: the pixel's own colour
-				t.pix[k] = rgb[i%3].pix[k]
+			if d < 0.02 { // nobody near
+				t.pix[k] = src.pix[k]
 			} else {
 				t.pix[k] = v / d
 			}
 		}
-		if fore {
+		if isFore {
 			c.fore[i] = t
 		} else {
 			c.back[i-3] = t

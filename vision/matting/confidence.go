@@ -50,7 +50,7 @@ func faceInside(m mask, s seed) float64 {
 	var in, all int
 	for y := max(0, int(cy-side/2)); y < min(m.h, int(cy+side/2)+1); y++ {
 		for x := max(0, int(cx-side/2)); x < min(m.w, int(cx+side/2)+1); x++ {
-			u, v := (float64(x)-cx)/(0.4*side), (float64(y)-cy)/(0.5*side)
+			u, v := (float64(x)-cx)/(0.34*side), (float64(y)-cy)/(0.42*side)
 			if u*u+v*v <= 1 {
 				all++
 				in += int(m.pix[y*m.w+x])

@@ -33,10 +33,24 @@ func newEdge(mid *image.NRGBA, coarse field) *edge {
 	small := vision.Resize(mid, w, h)
 	q := resizeField(coarse, w, h)
 	guide := planes(small, 1.0/255)
-	e := &edge{colours: newColours(mid, coarse)}
-	e.near = box(q, 2*r)
-	e.coef = guided(guide, q, r)
+	e := &edge{near: box(q, 2*r), coef: guided(guide, q, r)}
+	for i := range q.pix {
+		q.pix[i] = e.alpha(e.near.pix[i], e.coef[0].pix[i]*guide[0].pix[i]+e.coef[1].pix[i]*guide[1].pix[i]+e.coef[2].pix[i]*guide[2].pix[i]+e.coef[3].pix[i])
+	}
+	e.colours = newColours(small, q)
 	return e
+}
+
+// alpha turns the filter's value, which never quite reaches 0 and 1, into
+// opacity, and keeps away from the border what the mask says.
+func (e *edge) alpha(near, v float32) float32 {
+	switch {
+	case near < 0.002:
+		return 0
+	case near > 0.998:
+		return 1
+	}
+	return clamp01((v - 0.06) / 0.88)
 }
 
 // planes splits a picture into three fields scaled by k.
@@ -162,9 +176,7 @@ func (e *edge) apply(img *image.NRGBA) *image.NRGBA {
 					continue
 				}
 				r, g, b := float32(s[0]), float32(s[1]), float32(s[2])
-				a := (at(0)*r+at(1)*g+at(2)*b)/255 + at(3)
-				// The filter never quite reaches 0 and 1.
-				a = clamp01((a - 0.06) / 0.88)
+				a := e.alpha(near, (at(0)*r+at(1)*g+at(2)*b)/255+at(3))
 				e.colours.free(d, a, x, y, w, h)
 				d[3] = uint8(float32(s[3])*a + 0.5)
 				if d[3] == 0 {

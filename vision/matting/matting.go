@@ -122,13 +122,13 @@ func Refine(img *image.NRGBA, mask *image.Gray) *image.NRGBA {
 // alpha is kept (stretched to the picture when its size differs) and only the
 // colours along the edge are freed of the old background.
 func Clean(img *image.NRGBA, alpha *image.Gray) *image.NRGBA {
-	mid := vision.Shrink(img, midSide)
-	coarse := resizeField(fieldOf(alpha), mid.Rect.Dx(), mid.Rect.Dy())
+	small := vision.Shrink(img, midSide/edgeSub)
+	coarse := resizeField(fieldOf(alpha), small.Rect.Dx(), small.Rect.Dy())
 	full := alpha
 	if alpha.Rect.Dx() != img.Rect.Dx() || alpha.Rect.Dy() != img.Rect.Dy() {
 		full = resizeField(fieldOf(alpha), img.Rect.Dx(), img.Rect.Dy()).gray()
 	}
-	return newColours(mid, coarse).paint(img, full)
+	return newColours(small, coarse).paint(img, full)
 }
 
 // Judge rates a mask made elsewhere by its shape alone: 0..1, with reasons. A

@@ -1,0 +1,214 @@
+package matting_test
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/color"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/videomsg/videomsg/bench/vision/scenes"
+	"github.com/videomsg/videomsg/vision/matting"
+)
+
+// draw paints a scene by its name.
+func draw(t testing.TB, name string, w, h int) scenes.Scene {
+	t.Helper()
+	i := slices.Index(scenes.Names(), name)
+	if i < 0 {
+		t.Fatalf("no scene %q", name)
+	}
+	return scenes.Draw(i, w, h)
+}
+
+func TestCutOnDrawnScenes(t *testing.T) {
+	// Floors well below what is reached; they catch what breaks, not what varies.
+	for name, want := range map[string]float64{
+		"plain wall": 0.98, "hair strands": 0.94, "white on white": 0.97, "dark on dark": 0.95,
+		"busy and sharp": 0.95, "bokeh": 0.95, "motion blur": 0.93, "two people": 0.97, "green screen": 0.94, "close-up": 0.93,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := draw(t, name, 640, 512)
+			r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := scenes.Evaluate(matting.Alpha(r.Cutout), s.Alpha)
+			if e.IoU < want || r.Confidence < matting.Accept {
+				t.Errorf("IoU %.3f, want ≥ %.2f; confidence %.2f %v", e.IoU, want, r.Confidence, r.Reasons)
+			}
+		})
+	}
+}
+
+func TestOnlyKeepsTheChosenFace(t *testing.T) {
+	s := draw(t, "two people", 640, 512)
+	slices.Reverse(s.Faces)
+	r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces, Only: true, Quick: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen, other := s.Faces[0], s.Faces[1]
+	at := func(f image.Rectangle) uint8 {
+		return r.Cutout.NRGBAAt((f.Min.X+f.Max.X)/2, (f.Min.Y+f.Max.Y)/2).A
+	}
+	if at(chosen) < 250 || at(other) > 5 {
+		t.Errorf("opacity of the chosen face %d, of the other %d", at(chosen), at(other))
+	}
+}
+
+func TestWhiteOnWhiteStaysOpaque(t *testing.T) {
+	s := draw(t, "white on white", 640, 512)
+	r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces, Quick: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The shirt, well inside its outline.
+	var solid, all int
+	for y := 440; y < 500; y++ {
+		for x := 200; x < 440; x++ {
+			if s.Alpha.GrayAt(x, y).Y == 255 {
+				all++
+				if r.Cutout.NRGBAAt(x, y).A > 240 {
+					solid++
+				}
+			}
+		}
+	}
+	if all == 0 || float64(solid) < 0.995*float64(all) {
+		t.Errorf("%d of %d shirt pixels are opaque", solid, all)
+	}
+}
+
+func TestPriorLeadsTheCut(t *testing.T) {
+	s := draw(t, "glasses, shelves", 640, 512)
+	// A coarse model: the truth at a tenth of the size, hard.
+	small := image.NewGray(image.Rect(0, 0, 64, 51))
+	for y := range 51 {
+		for x := range 64 {
+			if s.Alpha.GrayAt(x*10+5, y*10+5).Y > 127 {
+				small.SetGray(x, y, color.Gray{255})
+			}
+		}
+	}
+	with, err := matting.Cut(s.Image, matting.Options{Prior: small, Quick: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := scenes.Evaluate(matting.Alpha(with.Cutout), s.Alpha)
+	if e.IoU < 0.97 {
+		t.Errorf("IoU with a prior %.3f", e.IoU)
+	}
+	refined := scenes.Evaluate(matting.Alpha(matting.Refine(s.Image, small)), s.Alpha)
+	if refined.IoU < 0.95 {
+		t.Errorf("IoU of the refined mask %.3f", refined.IoU)
+	}
+}
+
+func TestEdgeColoursAreFreedOfTheBackground(t *testing.T) {
+	s := draw(t, "green screen", 640, 512)
+	clean := scenes.Spill(matting.Clean(s.Image, s.Alpha), s)
+	naive := scenes.Spill(opaque(s.Image), s)
+	t.Logf("colour error on soft pixels: %.1f, untreated %.1f", clean, naive)
+	if clean > naive/2 {
+		t.Errorf("colour error %.1f, untreated %.1f", clean, naive)
+	}
+}
+
+func opaque(m *image.NRGBA) *image.NRGBA { return m }
+
+func TestCutIsReproducible(t *testing.T) {
+	s := draw(t, "bokeh", 400, 320)
+	var first []byte
+	for _, n := range []int{1, 3, 8} {
+		old := runtime.GOMAXPROCS(n)
+		r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces})
+		runtime.GOMAXPROCS(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = r.Cutout.Pix
+		} else if !bytes.Equal(first, r.Cutout.Pix) {
+			t.Errorf("%d processors give other bytes", n)
+		}
+	}
+}
+
+func TestCutDeclines(t *testing.T) {
+	noise := image.NewNRGBA(image.Rect(0, 0, 300, 300))
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range noise.Pix {
+		noise.Pix[i] = uint8(rng.Uint32()) | uint8(255*(i&3/3))
+	}
+	flat := image.NewNRGBA(image.Rect(0, 0, 300, 300))
+	for i := range flat.Pix {
+		flat.Pix[i] = 200
+	}
+	face := []image.Rectangle{image.Rect(120, 120, 180, 180)}
+	for name, tt := range map[string]struct {
+		img  *image.NRGBA
+		o    matting.Options
+		seed bool
+	}{
+		"no face":                   {img: flat},
+		"face outside":              {img: flat, o: matting.Options{Faces: []image.Rectangle{image.Rect(400, 0, 500, 100)}}},
+		"face of one pixel":         {img: flat, o: matting.Options{Faces: []image.Rectangle{image.Rect(10, 10, 11, 11)}}},
+		"face larger than the moon": {img: flat, o: matting.Options{Faces: []image.Rectangle{image.Rect(-1<<30, -1<<30, 1<<30, 1<<30)}}},
+		"tiny picture":              {img: image.NewNRGBA(image.Rect(0, 0, 3, 3)), o: matting.Options{Faces: []image.Rectangle{image.Rect(0, 0, 3, 3)}}},
+		"noise":                     {img: noise, o: matting.Options{Faces: face}, seed: true},
+		"one colour":                {img: flat, o: matting.Options{Faces: face}, seed: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := matting.Cut(tt.img, tt.o)
+			if !tt.seed {
+				if !errors.Is(err, matting.ErrNoSeed) {
+					t.Errorf("Cut = %v", err)
+				}
+				return
+			}
+			if err != nil || r.Confidence < 0 || r.Confidence > 1 {
+				t.Errorf("Cut: confidence %v, %v", r.Confidence, err)
+			}
+		})
+	}
+}
+
+func TestJudgeKnowsNoise(t *testing.T) {
+	s := draw(t, "plain wall", 320, 256)
+	if c, why := matting.Judge(s.Alpha, matting.Options{Faces: s.Faces}); c < matting.Accept {
+		t.Errorf("true mask rated %.2f %v", c, why)
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for name, f := range map[string]func(i int) uint8{
+		"empty": func(int) uint8 { return 0 }, "full": func(int) uint8 { return 255 },
+		"noise": func(int) uint8 { return uint8(rng.Uint32()) }, "inverted": func(i int) uint8 { return 255 - s.Alpha.Pix[i] },
+	} {
+		m := image.NewGray(s.Alpha.Rect)
+		for i := range m.Pix {
+			m.Pix[i] = f(i)
+		}
+		if c, _ := matting.Judge(m, matting.Options{Faces: s.Faces}); c >= matting.Accept {
+			t.Errorf("%s mask rated %.2f", name, c)
+		}
+	}
+}
+
+func BenchmarkCut(b *testing.B) {
+	for _, size := range []struct {
+		name string
+		w, h int
+	}{{"1MP", 1152, 896}, {"4MP", 2304, 1792}, {"12MP", 4000, 3000}} {
+		b.Run(size.name, func(b *testing.B) {
+			s := draw(b, "plain wall", size.w, size.h)
+			for b.Loop() {
+				if _, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces, Quick: true}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
