@@ -35,6 +35,8 @@ var (
 	ErrVoice = fmt.Errorf("voice not found: %w", engines.ErrPermanent)
 	// ErrProfile: this engine cannot use the cloned voice that was asked for.
 	ErrProfile = fmt.Errorf("voice profile not usable: %w", engines.ErrPermanent)
+	// ErrSamples: samples that no voice can be cloned from.
+	ErrSamples = fmt.Errorf("voice samples not usable: %w", engines.ErrInput)
 	// ErrLanguage: this engine does not speak the language.
 	ErrLanguage = fmt.Errorf("language not spoken: %w", engines.ErrPermanent)
 )
@@ -120,6 +122,7 @@ const (
 	NoteVoiceNotUsed   = "VOICE_NOT_USED"         // another voice than the chosen one speaks
 	NoteRobotic        = "VOICE_ROBOTIC"          // the makeshift voice was used
 	NoteTextDropped    = "TEXT_DROPPED"           // parts of the text were left out
+	NotePitchLimited   = "PITCH_LIMITED"          // the engine changed the pitch less than asked
 )
 
 // Speech is what an engine answers.

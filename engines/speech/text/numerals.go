@@ -1,6 +1,9 @@
 package text
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // kanjiDigits are the digits of written numbers.
 var kanjiDigits = [10]string{"〇", "一", "二", "三", "四", "五", "六", "七", "八", "九"}
@@ -67,4 +70,18 @@ func decimal(s string) string {
 		b.WriteString(kanjiDigits[d-'0'])
 	}
 	return b.String()
+}
+
+// Moras estimates how many moras a code point of a prepared Japanese text
+// takes: one for a kana, two for most kanji, none for what completes another.
+func Moras(r rune) float64 {
+	switch {
+	case strings.ContainsRune("ぁぃぅぇぉゃゅょゎァィゥェォャュョヮ", r):
+		return 0
+	case unicode.Is(unicode.Han, r):
+		return 1.8
+	case voice(r):
+		return 1
+	}
+	return 0
 }
