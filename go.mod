@@ -3,6 +3,8 @@ module github.com/videomsg/videomsg
 go 1.26.0
 
 require (
+	github.com/abema/go-mp4 v1.4.1 // indirect
+	github.com/alecthomas/kong v1.17.0 // indirect
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
 	github.com/aws/aws-sdk-go-v2 v1.47.7 // indirect
 	github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream v1.7.26 // indirect

@@ -19,7 +19,9 @@ type Failure struct {
 
 // Fail returns an error that ends the task at once: code and detail are shown to
 // the user, err to the operator.
-func Fail(code, detail string, err error) error { return &Failure{Code: code, Detail: detail, Err: err} }
+func Fail(code, detail string, err error) error {
+	return &Failure{Code: code, Detail: detail, Err: err}
+}
 
 // Error implements error.
 func (f *Failure) Error() string { return fmt.Sprintf("%s: %v", f.Code, f.Err) }

@@ -37,15 +37,15 @@ const Task = "task"
 // The verbs of Task. Completed, Failed and Canceled share one subject
 // (vm.task.ended.<task>), so that a task can end only once.
 const (
-	Submitted     Verb = "submitted"     // the gateway has accepted the task
-	CancelAsked   Verb = "cancelasked"   // somebody wishes the task to stop
-	TaskCompleted Verb = "completed"     // every stage on the slip has run
-	TaskFailed    Verb = Failed          // a stage has given up
-	TaskCanceled  Verb = "canceled"      // the wish was granted
-	ended              = "ended"         // subject token of the three above
-	typePrefix         = "videomsg."     // of CloudEvents types
-	source             = "/videomsg"     // of CloudEvents
-	schemaBase         = "/schemas/job/" // dataschema, with the version behind it
+	Submitted     Verb = "submitted"         // the gateway has accepted the task
+	CancelAsked   Verb = "cancelasked"       // somebody wishes the task to stop
+	TaskCompleted Verb = "completed"         // every stage on the slip has run
+	TaskFailed    Verb = Failed              // a stage has given up
+	TaskCanceled  Verb = "canceled"          // the wish was granted
+	ended              = "ended"             // subject token of the three above
+	typePrefix         = "videomsg."         // of CloudEvents types
+	source             = "/videomsg"         // of CloudEvents
+	schemaBase         = "urn:videomsg:job:" // dataschema, with the version behind it
 )
 
 // Version is the version of Job as this program writes it. A consumer that

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/videomsg/videomsg/broker"
+	"github.com/videomsg/videomsg/consumers"
+	"github.com/videomsg/videomsg/consumers/bgm"
+	"github.com/videomsg/videomsg/consumers/image"
+	"github.com/videomsg/videomsg/consumers/prosody"
+	"github.com/videomsg/videomsg/consumers/video"
+	"github.com/videomsg/videomsg/consumers/voice"
+	"github.com/videomsg/videomsg/engines/avatar"
+	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/objectstore"
+	"github.com/videomsg/videomsg/objectstore/dirstore"
+	"github.com/videomsg/videomsg/objectstore/natsstore"
+	"github.com/videomsg/videomsg/objectstore/s3store"
+	"github.com/videomsg/videomsg/producers"
+	"github.com/videomsg/videomsg/status"
+	"github.com/videomsg/videomsg/vision/face"
+)
+
+// app is the service put together: what main builds and everything runs on.
+type app struct {
+	conf    config
+	log     *slog.Logger
+	broker  *broker.Broker
+	blobs   objectstore.Store
+	pub     producers.Publisher
+	tasks   status.Store
+	stages  []consumers.Stage
+	runner  *consumers.Runner
+	metrics *prometheus.Registry
+}
+
+// open builds the app; close undoes it.
+func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
+	a := &app{conf: c, log: log, metrics: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	if a.broker, err = broker.Open(ctx, log, c.Broker); err != nil {
+		return nil, err
+	}
+	if a.blobs, err = openStore(ctx, c.Storage, a.broker); err != nil {
+		return nil, err
+	}
+	a.pub = producers.Publisher{JS: a.broker.JS}
+	a.tasks = status.Store{KV: a.broker.Status}
+	if a.stages, err = stages(c, a.blobs); err != nil {
+		return nil, err
+	}
+	a.runner = &consumers.Runner{
+		Log: log, JS: a.broker.JS, Events: a.broker.Events, Publish: a.pub,
+		Grace: c.Grace, Observe: observer(a.metrics),
+	}
+	return a, nil
+}
+
+func (a *app) close() {
+	if a.broker != nil {
+		a.broker.Close()
+	}
+}
+
+// stages is the table: its order is the default route.
+func stages(c config, store objectstore.Store) ([]consumers.Stage, error) {
+	temp, err := tempDir(c)
+	if err != nil {
+		return nil, err
+	}
+	blobs := consumers.Blobs{Store: store, Temp: temp}
+	faces, err := face.NewDetector()
+	if err != nil {
+		return nil, fmt.Errorf("face detector: %w", err)
+	}
+	threads := max(runtime.GOMAXPROCS(0), 1)
+	table := []consumers.Stage{
+		image.Stage(blobs, faces),
+		voice.Stage(blobs, speakers(c), ownSpeech),
+		prosody.Stage(blobs),
+		bgm.Stage(blobs),
+		video.Stage(blobs, avatar.Chain{avatar.Portrait(faces, threads), avatar.Still(faces, threads)}, 1),
+	}
+	for i := range table {
+		if n := c.Workers[table[i].Name]; n > 0 {
+			table[i].Workers = n
+		}
+	}
+	return table, nil
+}
+
+// route is the stages a request visits.
+func (a *app) route(r events.Request) []string {
+	switch r.Kind {
+	case events.KindImage:
+		return []string{image.Name}
+	case events.KindVoice:
+		return []string{voice.Name}
+	case events.KindProsody:
+		return []string{voice.Name, prosody.Name}
+	case events.KindBGM:
+		return []string{voice.Name, bgm.Name}
+	case events.KindAvatar:
+		return []string{image.Name, voice.Name, video.Name}
+	}
+	slip := make([]string, len(a.stages))
+	for i, s := range a.stages {
+		slip[i] = s.Name
+	}
+	return slip
+}
+
+// openStore chooses the blob store.
+func openStore(ctx context.Context, c storageConfig, b *broker.Broker) (objectstore.Store, error) {
+	switch c.Backend {
+	case "local":
+		return dirstore.Open(c.Root)
+	case "s3":
+		base, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(c.Region))
+		if err != nil {
+			return nil, fmt.Errorf("aws configuration: %w", err)
+		}
+		return s3store.New(ctx, base, s3store.Config{Bucket: c.Bucket, Endpoint: c.Endpoint})
+	default:
+		return natsstore.New(ctx, b.BlobJS, broker.BucketBlobs)
+	}
+}
+
+// tempDir is where attempts keep files. With an embedded broker the data
+// directory is ours alone, so what a killed process left there is removed.
+func tempDir(c config) (string, error) {
+	if c.Broker.URL != "" {
+		return "", nil
+	}
+	dir := filepath.Join(c.DataDir, "tmp")
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
+		return "", fmt.Errorf("temporary directory: %w", err)
+	}
+	return filepath.Abs(dir)
+}
+
+// pipeline runs the stages until ctx is done, then the projector and the rest,
+// which must see the stages' last words, until back is done. It returns the
+// first error of any of them, after all have ended.
+func (a *app) pipeline(ctx context.Context, back context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	back, stopBack := context.WithCancel(back)
+	defer stopBack()
+	var front, rear sync.WaitGroup
+	cancels := consumers.NewCancels()
+	start := func(wg *sync.WaitGroup, what string, f func() error) {
+		wg.Go(func() {
+			if err := f(); err != nil {
+				stop(fmt.Errorf("%s: %w", what, err))
+			}
+		})
+	}
+	start(&rear, "status", func() error { return status.Serve(back, a.log, a.broker.Events, a.tasks) })
+	start(&rear, "cancels", func() error { return cancels.Follow(back, a.broker.Events) })
+	start(&front, "dispatch", func() error { return a.runner.Dispatch(ctx) })
+	for _, st := range a.stages {
+		start(&front, st.Name, func() error { return a.runner.Serve(ctx, st, cancels) })
+	}
+	front.Wait()
+	stopBack()
+	rear.Wait()
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/videomsg/videomsg/broker"
+	"github.com/videomsg/videomsg/gateway"
+)
+
+// config is every setting of the program. Only settings, below, knows where they
+// come from.
+type config struct {
+	Environment string
+	LogLevel    slog.Level
+	Listen      string // host of the HTTP address
+	Port        int
+	DataDir     string
+	Grace       time.Duration
+	Storage     storageConfig
+	Broker      broker.Config
+	Gateway     gateway.Config
+	Speech      speechConfig
+	Workers     map[string]int // per stage; 0 or absent is the stage's own number
+}
+
+type speechConfig struct{ Dictionary, Voice string }
+
+type storageConfig struct {
+	Backend  string // jetstream, local or s3
+	Root     string // of local
+	Bucket   string // of s3
+	Region   string
+	Endpoint string
+}
+
+// A setting is one environment variable.
+type setting struct {
+	name, def, help string
+	set             func(c *config, v string) error
+}
+
+func str(f func(*config) *string) func(*config, string) error {
+	return func(c *config, v string) error { *f(c) = v; return nil }
+}
+
+func number(lo, hi int, f func(*config) *int) func(*config, string) error {
+	return func(c *config, v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < lo || n > hi {
+			return fmt.Errorf("must be a whole number from %d to %d", lo, hi)
+		}
+		*f(c) = n
+		return nil
+	}
+}
+
+func duration(f func(*config) *time.Duration) func(*config, string) error {
+	return func(c *config, v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d < 0 {
+			return errors.New("must be a duration such as 30s or 5m")
+		}
+		*f(c) = d
+		return nil
+	}
+}
+
+func flagged(f func(*config) *bool) func(*config, string) error {
+	return func(c *config, v string) error {
+		b, err := strconv.ParseBool(v)
+		if err != nil {
+			return errors.New("must be true or false")
+		}
+		*f(c) = b
+		return nil
+	}
+}
+
+func oneOf(f func(*config) *string, values ...string) func(*config, string) error {
+	return func(c *config, v string) error {
+		if !slices.Contains(values, v) {
+			return fmt.Errorf("must be one of %s", strings.Join(values, ", "))
+		}
+		*f(c) = v
+		return nil
+	}
+}
+
+// settings is the one table of environment variables; the README shows it.
+func settings() []setting {
+	list := []setting{
+		{"ENVIRONMENT", "development", "`production` refuses to start with development shortcuts", oneOf(func(c *config) *string { return &c.Environment }, "development", "production", "test")},
+		{"LOG_LEVEL", "INFO", "DEBUG, INFO, WARN or ERROR", logLevel},
+		{"LISTEN", "127.0.0.1", "address the gateway listens on; empty for all", str(func(c *config) *string { return &c.Listen })},
+		{"PORT", "55433", "port of the gateway; 0 picks a free one", number(0, 65535, func(c *config) *int { return &c.Port })},
+		{"DATA_DIR", "./data", "where the embedded broker and local blobs live", str(func(c *config) *string { return &c.DataDir })},
+		{"SHUTDOWN_GRACE", "20s", "how long running stages may finish after a stop", duration(func(c *config) *time.Duration { return &c.Grace })},
+		{"TASK_TIMEOUT", "30m", "a task that is older has failed", duration(func(c *config) *time.Duration { return &c.Gateway.TaskTimeout })},
+		{"NATS_URL", "", "broker to use; empty starts the embedded one", str(func(c *config) *string { return &c.Broker.URL })},
+		{"NATS_CREDS", "", "credentials file for NATS_URL", str(func(c *config) *string { return &c.Broker.Creds })},
+		{"NATS_LISTEN", "", "host:port on which the embedded broker serves other processes; empty for none", str(func(c *config) *string { return &c.Broker.Listen })},
+		{"NATS_SYNC", "false", "fsync before every acknowledgement instead of every second", flagged(func(c *config) *bool { return &c.Broker.Sync })},
+		{"NATS_REPLICAS", "1", "copies of streams and buckets: 1, 3 or 5", number(1, 5, func(c *config) *int { return &c.Broker.Replicas })},
+		{"STORAGE_BACKEND", "jetstream", "where blobs go: jetstream, local or s3", oneOf(func(c *config) *string { return &c.Storage.Backend }, "jetstream", "local", "s3")},
+		{"STORAGE_ROOT_PATH", "", "directory of the local backend; empty is DATA_DIR/blobs", str(func(c *config) *string { return &c.Storage.Root })},
+		{"S3_BUCKET_NAME", "", "bucket of the s3 backend", str(func(c *config) *string { return &c.Storage.Bucket })},
+		{"AWS_REGION", "us-west-2", "region of the bucket", str(func(c *config) *string { return &c.Storage.Region })},
+		{"S3_ENDPOINT_URL", "", "S3-compatible server; empty is AWS", str(func(c *config) *string { return &c.Storage.Endpoint })},
+		{"OPEN_JTALK_DIC", "", "dictionary of Open JTalk; empty is Debian's", str(func(c *config) *string { return &c.Speech.Dictionary })},
+		{"OPEN_JTALK_VOICE", "", "HTS voice of Open JTalk; empty looks in Debian's place and in DATA_DIR/voices", str(func(c *config) *string { return &c.Speech.Voice })},
+	}
+	for _, stage := range []string{"image", "voice", "prosody", "bgm", "video"} {
+		list = append(list, setting{
+			"WORKERS_" + strings.ToUpper(stage), "", "how many tasks this process handles at once in the " + stage + " stage",
+			func(c *config, v string) error {
+				n, err := strconv.Atoi(v)
+				if err != nil || n < 1 || n > 1000 {
+					return errors.New("must be a whole number from 1 to 1000")
+				}
+				c.Workers[stage] = n
+				return nil
+			},
+		})
+	}
+	return list
+}
+
+func logLevel(c *config, v string) error {
+	v = strings.ToUpper(v)
+	if v == "WARNING" {
+		v = "WARN"
+	}
+	if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {
+		return errors.New("must be DEBUG, INFO, WARN or ERROR")
+	}
+	return nil
+}
+
+// loadConfig reads every setting and reports all that are wrong.
+func loadConfig(getenv func(string) string) (config, error) {
+	c := config{Workers: map[string]int{}}
+	var errs []error
+	for _, s := range settings() {
+		v := getenv(s.name)
+		if v == "" {
+			v = s.def
+		}
+		if v == "" {
+			continue
+		}
+		if err := s.set(&c, v); err != nil {
+			errs = append(errs, fmt.Errorf("%s=%q: %w", s.name, v, err))
+		}
+	}
+	c.Broker.Name = "videomsg"
+	c.Broker.DataDir = filepath.Join(c.DataDir, "broker")
+	if c.Storage.Root == "" {
+		c.Storage.Root = filepath.Join(c.DataDir, "blobs")
+	}
+	if c.Storage.Backend == "s3" && c.Storage.Bucket == "" {
+		errs = append(errs, errors.New("S3_BUCKET_NAME is required for STORAGE_BACKEND=s3"))
+	}
+	if err := c.Broker.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	return c, errors.Join(errs...)
+}

@@ -1,0 +1,110 @@
+// Package prosody is the prosody stage: pitch, speed, melody, effort and pauses
+// of the speech change, its timbre does not. When nothing is wished, or the
+// change cannot be made, the speech goes on as it is and the task says so.
+package prosody
+
+import (
+	"context"
+	"time"
+
+	"github.com/videomsg/videomsg/consumers"
+	"github.com/videomsg/videomsg/dsp"
+	"github.com/videomsg/videomsg/dsp/prosody"
+	"github.com/videomsg/videomsg/engines"
+	"github.com/videomsg/videomsg/engines/speech"
+	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/objectstore"
+)
+
+// Name is the stage's name.
+const Name = "prosody"
+
+type stage struct{ blobs consumers.Blobs }
+
+// Stage returns the prosody stage.
+func Stage(blobs consumers.Blobs) consumers.Stage {
+	s := stage{blobs}
+	return consumers.Stage{Name: Name, Run: s.run, Timeout: time.Minute, Limit: 10 * time.Minute, Tries: 3, Workers: 2}
+}
+
+func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, error) {
+	plan, err := Params(w.Job.Request.Prosody).Resolve()
+	if err != nil {
+		return consumers.Result{}, consumers.Fail("PARAMETER_OUT_OF_RANGE", "A prosody parameter is out of range.", err)
+	}
+	if neutral(plan) {
+		return consumers.Result{Engine: "none", Skipped: true, Remarks: []string{"No change of prosody was asked for."}}, nil
+	}
+	sound, err := s.blobs.Sound(ctx, w.Job, events.BlobSpeech)
+	if err != nil {
+		return consumers.Result{}, err
+	}
+	var timings speech.Timings
+	if err := s.blobs.JSON(ctx, w.Job, events.BlobTimings, &timings); err != nil {
+		return consumers.Result{}, err
+	}
+	out, times, report, err := prosody.Apply(sound, plan, func(done float64) error {
+		w.Progress(done)
+		return ctx.Err()
+	})
+	if ctx.Err() != nil {
+		return consumers.Result{}, ctx.Err()
+	}
+	if err != nil {
+		return consumers.Result{
+			Engine: "original", Skipped: true,
+			Fallback: []engines.Skip{{Engine: "dsp", Err: err}},
+			Remarks:  []string{"The speech could not be changed and is used as it is."},
+		}, nil
+	}
+	return s.store(ctx, w, out, timings.Map(times.Out), report)
+}
+
+func (s stage) store(ctx context.Context, w consumers.Work, out dsp.Audio, timings speech.Timings, report prosody.Report) (consumers.Result, error) {
+	sound, err := s.blobs.PutSound(ctx, objectstore.Intermediates, w.Task, Name, "speech.wav", out)
+	if err != nil {
+		return consumers.Result{}, err
+	}
+	line, err := s.blobs.PutJSON(ctx, objectstore.Intermediates, w.Task, Name, "timings.json", timings)
+	if err != nil {
+		return consumers.Result{}, err
+	}
+	res := consumers.Result{
+		Engine: "dsp",
+		Blobs:  map[string]events.Blob{events.BlobProsody: sound, events.BlobProsodyT: line},
+	}
+	if report.PitchKept {
+		res.Remarks = append(res.Remarks, "The recording has no voiced sound, so its pitch was kept.")
+	}
+	return res, nil
+}
+
+// Params are the wishes of a request with the defaults filled in.
+func Params(p events.Prosody) prosody.Params {
+	out := prosody.DefaultParams()
+	for _, f := range []struct {
+		to   *float64
+		from *float64
+	}{
+		{&out.PitchShift, p.PitchShift}, {&out.TimeStretch, p.TimeStretch},
+		{&out.EnergyBoost, p.EnergyBoost}, {&out.Intensity, p.Intensity},
+	} {
+		if f.from != nil {
+			*f.to = *f.from
+		}
+	}
+	if p.Emotion != "" {
+		out.Emotion = prosody.Emotion(p.Emotion)
+	}
+	out.Pauses = p.Pauses
+	return out
+}
+
+// neutral reports whether p would give the same samples back. Pauses were made
+// by the voice stage.
+func neutral(p prosody.Plan) bool {
+	n := prosody.NeutralPlan()
+	return p.Semitones == n.Semitones && p.Rate == n.Rate && p.GainDB == n.GainDB && p.Range == n.Range &&
+		p.Formant == n.Formant && p.TiltDB == n.TiltDB && p.TremorCents == n.TremorCents &&
+		p.FinalRise == n.FinalRise && p.PhraseSlopeDB == n.PhraseSlopeDB
+}

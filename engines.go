@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/videomsg/videomsg/consumers"
+	"github.com/videomsg/videomsg/dsp"
+	"github.com/videomsg/videomsg/dsp/music"
+	"github.com/videomsg/videomsg/dsp/wav"
+	"github.com/videomsg/videomsg/engines"
+	"github.com/videomsg/videomsg/engines/speech"
+	"github.com/videomsg/videomsg/gateway"
+)
+
+// openJTalk is the Japanese voice of this machine, with the files where the
+// set-up puts them unless the environment says otherwise.
+func openJTalk(c config) speech.OpenJTalk {
+	voice := c.Speech.Voice
+	if voice == "" {
+		own := filepath.Join(c.DataDir, "voices", filepath.Base(speech.DebianVoice))
+		if _, err := os.Stat(own); err == nil {
+			voice = own
+		}
+	}
+	return speech.OpenJTalk{Dictionary: c.Speech.Dictionary, Voice: voice}
+}
+
+// speakers is the chain of voices, best first.
+func speakers(c config) engines.Chain[speech.Request, speech.Speech] {
+	return engines.Chain[speech.Request, speech.Speech]{openJTalk(c).Engine(), (&speech.Espeak{}).Engine()}
+}
+
+func (a *app) checkVoice(_ context.Context, _ string) error { return nil }
+
+func checkMusic(_ context.Context, id string) error {
+	for _, s := range music.Styles() {
+		if string(s) == id {
+			return nil
+		}
+	}
+	return gateway.ErrUnknown
+}
+
+// ownSpeech decodes speech that a client recorded itself.
+func ownSpeech(_ context.Context, path string) (speech.Speech, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return speech.Speech{}, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	a, err := wav.Decode(f, consumers.MaxSound*wav.MaxRate)
+	if err != nil {
+		return speech.Speech{}, fmt.Errorf("%w: %w", engines.ErrInput, err)
+	}
+	a, err = dsp.Resample(a.Mono(), speech.Rate)
+	if err != nil {
+		return speech.Speech{}, err
+	}
+	return speech.Speech{Audio: a, Timings: speech.Timings{SampleRate: speech.Rate, Source: speech.Approximate, Engine: "upload"}}, nil
+}

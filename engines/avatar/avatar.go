@@ -1,0 +1,127 @@
+// Package avatar makes a portrait speak: each engine turns a picture, a voice
+// and what shall be heard into an MP4 file. The engines of this machine render
+// the frames themselves and hand them to ffmpeg for encoding; the others ask a
+// service.
+package avatar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+
+	"github.com/videomsg/videomsg/dsp"
+	"github.com/videomsg/videomsg/engines"
+	"github.com/videomsg/videomsg/vision/face"
+	"github.com/videomsg/videomsg/vision/portrait"
+)
+
+// A Job is one video to make.
+type Job struct {
+	Task       string      // names a remote job, so that a second try finds it again
+	Image      image.Image // the portrait
+	Alpha      *image.Alpha
+	Background image.Image
+	Voice      dsp.Audio // the voice alone: moves the mouth and sets the length
+	Sound      string    // path of the WAV file to be heard, as long as Voice
+	Phones     []portrait.Phone
+	Options    portrait.Options
+	Subtitles  string // path of an ASS file to burn in; empty for none
+	Title      string // container metadata
+	Comment    string
+	Dir        string             // private directory for files; the caller removes it
+	Progress   func(done float64) // may be called from any goroutine
+}
+
+// A Video is a finished, verified file.
+type Video struct {
+	Path    string // MP4 in Job.Dir
+	Poster  string // JPEG of the first frame in Job.Dir
+	Style   portrait.Style
+	Timing  string  // what moved the mouth: phones, sound or none
+	Seconds float64 // of the picture track
+	Remarks []string
+}
+
+// Chain is the avatar engines in order of preference.
+type Chain = engines.Chain[Job, Video]
+
+// Portrait animates the face on this machine; it needs ffmpeg for the encoding.
+func Portrait(faces *face.Detector, threads int) engines.Engine[Job, Video] {
+	return engines.Engine[Job, Video]{Name: "portrait", Run: func(ctx context.Context, j Job) (Video, error) {
+		return render(ctx, j, faces, threads)
+	}}
+}
+
+// Still shows the portrait unmoved while the sound plays.
+func Still(faces *face.Detector, threads int) engines.Engine[Job, Video] {
+	return engines.Engine[Job, Video]{Name: "still", Run: func(ctx context.Context, j Job) (Video, error) {
+		j.Options.Style = portrait.Static
+		j.Subtitles = "" // what failed before may have been these
+		return render(ctx, j, faces, threads)
+	}}
+}
+
+// render draws every frame into the encoder.
+func render(ctx context.Context, j Job, faces *face.Detector, threads int) (Video, error) {
+	o := j.Options
+	o.Threads = threads
+	in := portrait.Input{
+		Image: j.Image, Alpha: j.Alpha, Background: j.Background, Detector: faces, Voice: j.Voice, Phones: j.Phones,
+	}
+	enc := &encoder{job: j, threads: threads, seconds: j.Voice.Duration().Seconds()}
+	defer enc.abort()
+	report, err := portrait.Render(o, in, func(f *portrait.Frame) error { return enc.frame(ctx, f) })
+	if err != nil {
+		enc.abort()
+		// When the encoder died, its own words say more than the broken pipe.
+		return Video{}, classify(errors.Join(enc.err(), err))
+	}
+	path, err := enc.finish()
+	if err != nil {
+		return Video{}, fmt.Errorf("encode video: %w", err)
+	}
+	v := Video{Path: path, Poster: enc.poster, Style: report.Style, Timing: report.Timing, Remarks: remarks(report)}
+	if v.Seconds, err = Verify(path, report.Seconds, report.W, report.H); err != nil {
+		return Video{}, err
+	}
+	return v, nil
+}
+
+func classify(err error) error {
+	switch {
+	case errors.Is(err, portrait.ErrInput), errors.Is(err, portrait.ErrOptions):
+		return fmt.Errorf("%w: %w", engines.ErrInput, err)
+	case errors.Is(err, portrait.ErrNoFace):
+		return fmt.Errorf("%w: %w", engines.ErrPermanent, err)
+	default:
+		return err
+	}
+}
+
+// remarks puts the renderer's reasons in words.
+func remarks(r portrait.Report) []string {
+	var out []string
+	for _, why := range r.Fallback {
+		if s, ok := faceReasons[face.Reason(why)]; ok {
+			why = s
+		}
+		out = append(out, "The "+string(r.Style)+" style was used: "+why+".")
+	}
+	if r.Style == portrait.Talking && r.Timing == "sound" {
+		out = append(out, "The mouth follows the loudness of the voice: no phoneme times were available.")
+	}
+	return out
+}
+
+var faceReasons = map[face.Reason]string{
+	face.NoFace:    "no face was found in the picture",
+	face.TooSmall:  "the face is too small",
+	face.Profile:   "the face is turned too far to the side",
+	face.TooDark:   "the face is too dark",
+	face.Blurred:   "the face is blurred",
+	face.Doubtful:  "it is not certain that this is a face",
+	face.Several:   "there are several faces",
+	face.CutOff:    "the face is cut off by the edge of the picture",
+	face.TooBright: "the face is overexposed",
+}
