@@ -24,6 +24,7 @@ var meanings = map[string]struct {
 	"NoSuchUpload":                       {objectstore.ErrNotFound, ""},
 	"NoSuchBucket":                       {objectstore.ErrConfig, "the bucket does not exist"},
 	"InvalidAccessKeyId":                 {objectstore.ErrConfig, "the server does not know the access key"},
+	"XAdminUserNotFound":                 {objectstore.ErrConfig, "the server does not know the access key"},
 	"SignatureDoesNotMatch":              {objectstore.ErrConfig, "the secret key is wrong, or a proxy changes requests"},
 	"AccessDenied":                       {objectstore.ErrConfig, "the credentials lack a right on the bucket"},
 	"AllAccessDisabled":                  {objectstore.ErrConfig, "the account is disabled"},
@@ -53,8 +54,12 @@ var meanings = map[string]struct {
 	"SlowDownWrite":                      {objectstore.ErrUnavailable, "the server asks for fewer requests"},
 	"ConditionalRequestConflict":         {objectstore.ErrUnavailable, "another write of the key is under way"},
 	"OperationAborted":                   {objectstore.ErrUnavailable, "another operation on the key is under way"},
-	"RequestTimeout":                     {objectstore.ErrUnavailable, "the connection was too slow"},
-	"InvalidRange":                       {nil, ""},
+	// A server on a file system, busy with a neighbour of the key, or asked to make
+	// a key the directory of another.
+	"ExistingObjectIsDirectory": {objectstore.ErrUnavailable, "the server keeps a directory under this key"},
+	"ObjectParentIsFile":        {objectstore.ErrUnavailable, "the server keeps an object above this key"},
+	"RequestTimeout":            {objectstore.ErrUnavailable, "the connection was too slow"},
+	"InvalidRange":              {nil, ""},
 }
 
 // classify marks an error of the SDK with what it means for the caller. The SDK
@@ -121,12 +126,4 @@ func marked(err error) bool {
 		}
 	}
 	return false
-}
-
-// withoutMark returns the SDK's error under the mark that classify set.
-func withoutMark(err error) error {
-	if op, ok := errors.AsType[*smithy.OperationError](err); ok {
-		return op
-	}
-	return err
 }

@@ -78,12 +78,12 @@ func New(ctx context.Context, base aws.Config, c Config) (*Store, error) {
 		public = s3.NewFromConfig(base, pc.options)
 	}
 	s := &Store{client: client, presign: s3.NewPresignClient(public), bucket: c.Bucket, tempDir: c.TempDir}
-	_, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.bucket})
+	// Not HeadBucket: the answer to HEAD has no body that would tell a missing
+	// bucket from wrong credentials.
+	_, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, MaxKeys: aws.Int32(1)})
 	if err != nil {
-		err = s.classify(err)
-		if errors.Is(err, objectstore.ErrNotFound) {
-			// The answer to HEAD has no body that would tell which of the two.
-			err = fmt.Errorf("bucket does not exist: %w: %w", objectstore.ErrConfig, withoutMark(err))
+		if err = s.classify(err); errors.Is(err, objectstore.ErrNotFound) {
+			err = fmt.Errorf("%w: %w", objectstore.ErrConfig, err)
 		}
 		return nil, fmt.Errorf("open bucket %s: %w", c.Bucket, err)
 	}

@@ -133,7 +133,7 @@ func concurrencyCases() []testCase {
 				g.Go(func() error {
 					key := fmt.Sprintf("%s/x/%d", dir, i)
 					for range 10 {
-						if _, err := s.Put(t.Context(), key, bytes.NewReader([]byte(key))); err != nil {
+						if err := putPatiently(t.Context(), s, key, []byte(key)); err != nil {
 							return err
 						}
 						if got, err := get(t.Context(), s, key); err != nil || string(got) != key {
@@ -194,4 +194,15 @@ func oneOf(got []byte, n, size int) error {
 		return fmt.Errorf("got a mixture that begins with %d", i)
 	}
 	return nil
+}
+
+// putPatiently repeats what the store says may be repeated.
+func putPatiently(ctx context.Context, s objectstore.Store, key string, b []byte) error {
+	for try := 0; ; try++ {
+		_, err := s.Put(ctx, key, bytes.NewReader(b))
+		if !objectstore.Retryable(err) || try == 5 {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }

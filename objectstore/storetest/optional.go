@@ -97,7 +97,7 @@ func rangeCases() []testCase {
 	}
 }
 
-func optionalCases() []testCase {
+func optionalCases(nesting bool) []testCase {
 	return []testCase{
 		{"it creates a key once", func(t *testing.T, s objectstore.Store) {
 			c, ok := s.(objectstore.Creator)
@@ -176,7 +176,9 @@ func optionalCases() []testCase {
 			for i := range 30 {
 				want = append(want, fmt.Sprintf("%s/a%d/x", dir, i))
 			}
-			want = append(want, dir+"/a1")
+			if nesting {
+				want = append(want, dir+"/a1")
+			}
 			for _, key := range want {
 				put(t, s, key, []byte(key))
 			}

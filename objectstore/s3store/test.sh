@@ -1,0 +1,62 @@
+#!/bin/sh
+# Tests s3store against a real S3 server, versitygw, over http and over https.
+# It builds the server once (two minutes) and starts it on free ports. The server
+# is installed as a program, never a requirement of this module.
+#
+#   S3_SERVER=/path/to/versitygw  use this binary instead of building it
+set -eu
+version=v1.8.0
+bin=${XDG_CACHE_HOME:-$HOME/.cache}/videomsg/versitygw-$version
+here=$(cd "$(dirname "$0")" && pwd)
+server=${S3_SERVER:-$bin/versitygw}
+
+if [ ! -x "$server" ]; then
+	echo "building versitygw $version into $bin" >&2
+	(cd / && GOBIN=$bin GOFLAGS=-mod=mod go install "github.com/versity/versitygw/cmd/versitygw@$version")
+fi
+
+work=$(mktemp -d)
+pids=
+stop() {
+	for pid in $pids; do kill "$pid" 2>/dev/null || true; done
+	wait
+	rm -rf "$work"
+}
+trap stop EXIT
+trap 'exit 1' INT TERM
+
+(cd "$work" && go run "$(go env GOROOT)/src/crypto/tls/generate_cert.go" -host 127.0.0.1 -ca -duration 24h 2>/dev/null)
+
+# start NAME [FLAG...] sets port to where the server answers.
+start() {
+	name=$1
+	shift
+	mkdir -p "$work/$name"
+	for try in 1 2 3 4 5; do
+		port=$(awk -v seed="$$$try$(date +%N)" 'BEGIN { srand(seed); print 20000 + int(rand() * 40000) }')
+		ROOT_ACCESS_KEY=testkey ROOT_SECRET_KEY=testsecret "$server" --port "127.0.0.1:$port" --region us-west-2 "$@" \
+			posix "$work/$name" >"$work/$name.log" 2>&1 &
+		pid=$!
+		for _ in $(seq 1 100); do
+			kill -0 "$pid" 2>/dev/null || break
+			if curl -sk -o /dev/null "http://127.0.0.1:$port/" || curl -sk -o /dev/null "https://127.0.0.1:$port/"; then
+				pids="$pids $pid"
+				return
+			fi
+			sleep 0.1
+		done
+		kill "$pid" 2>/dev/null || true
+	done
+	cat "$work/$name.log" >&2
+	exit 1
+}
+
+start http
+plain=http://127.0.0.1:$port
+start https --cert "$work/cert.pem" --key "$work/key.pem"
+secure=https://127.0.0.1:$port
+
+export AWS_EC2_METADATA_DISABLED=true S3_TEST_ACCESS_KEY=testkey S3_TEST_SECRET_KEY=testsecret S3_TEST_REGION=us-west-2
+cd "$here"
+S3_TEST_ENDPOINT=$plain go test -count=1 -timeout 3m "$@" .
+S3_TEST_ENDPOINT=$secure S3_TEST_CA=$work/cert.pem go test -count=1 -timeout 3m "$@" .
