@@ -1,0 +1,62 @@
+# videomsg: `make demo` makes a video, `make test` passes the tests. Both install
+# what they need.
+
+GO ?= go
+BIN := bin/videomsg
+STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT := $(GO) run mvdan.cc/gofumpt@v0.12.0
+GOLANGCI := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+PROGRAMS := ffmpeg=ffmpeg open_jtalk=open-jtalk /var/lib/mecab/dic/open-jtalk/naist-jdic/sys.dic=open-jtalk-mecab-naist-jdic espeak-ng=espeak-ng
+TEST_PROGRAMS := chromium=chromium /usr/share/fonts/truetype/vlgothic=fonts-vlgothic
+
+.PHONY: help
+help: ## Show what there is to make
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup build ## Make out/demo.mp4 from the sample portrait and a Japanese sentence
+	@$(BIN) send testdata/portrait/sample.jpg '{明日|あした}で三十歳ですね。お誕生日おめでとうございます。素敵な一年になりますように！' -o out/demo.mp4
+
+.PHONY: serve
+serve: setup build ## Run the service on http://127.0.0.1:55433
+	@$(BIN) serve
+
+.PHONY: build
+build: ## Build the program
+	@$(GO) build -o $(BIN) .
+
+.PHONY: test
+test: setup setup-test ## Run all tests
+	$(GO) test -race -shuffle=on -timeout 20m ./...
+
+.PHONY: check
+check: ## Formatting, vet, staticcheck, tidy modules
+	@out=$$($(GOFUMPT) -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not formatted by gofumpt:"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	$(GO) fix -diff ./...
+	$(GO) mod tidy -diff
+
+.PHONY: lint
+lint: ## Run golangci-lint with .golangci.yml
+	$(GOLANGCI) run ./...
+
+.PHONY: bench
+bench: setup ## Run benchmarks that print "bench:" lines; BENCH=pattern chooses
+	$(GO) test -run '^$$' -bench '$(or $(BENCH),.)' -benchtime 1x ./... | grep -E '^(bench:|Benchmark|FAIL|panic)' || true
+
+.PHONY: fmt
+fmt: ## Format the code
+	@$(GOFUMPT) -w $$(git ls-files '*.go')
+
+.PHONY: setup setup-test
+setup: ## Install the programs the service needs
+	@sh scripts/setup.sh $(PROGRAMS)
+
+setup-test: ## Install the programs the tests need
+	@sh scripts/setup.sh $(TEST_PROGRAMS)
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin out
