@@ -91,9 +91,9 @@ func (a *arranger) density(bar int) float64 {
 	if bar < a.intro() || (a.form.ends && bar >= a.form.bars-1) {
 		return 0.3
 	}
-	d := 0.6 + 0.2*float64(a.section(bar))
+	d := 0.55 + 0.25*float64(a.section(bar))
 	if mod(bar-a.intro(), 8) >= 4 {
-		d += 0.15
+		d += 0.2
 	}
 	return d
 }
@@ -110,7 +110,7 @@ func (a *arranger) add(n note) {
 // pad holds the chord; tones that stay in the next bar are tied over, so only
 // what moves is heard.
 func (a *arranger) pad(bar int, chords []chord) {
-	gain := a.st.padGain * (0.6 + 0.4*a.density(bar))
+	gain := a.st.padGain * (0.35 + 0.65*a.density(bar))
 	for i, p := range chords[bar].voice {
 		if mod(bar, 2) == 1 && contains(chords[bar-1].voice, p) {
 			continue
@@ -139,7 +139,7 @@ func (a *arranger) bassLine(bar int, c chord) {
 			n = a.key.note(c.root+4, 0)
 			n = bassLow - 1 + mod(n-bassLow+1, 12)
 		}
-		a.add(note{at: 4*float64(bar) + p.at, dur: p.dur, pitch: n, vel: a.st.bassGain * (1 - 0.12*float64(min(i, 2))), play: bass, pan: 0.5, wet: 0.15})
+		a.add(note{at: 4*float64(bar) + p.at, dur: p.dur, pitch: n, vel: a.st.bassGain * (1 - 0.12*float64(min(i, 2))) * (0.7 + 0.3*a.density(bar)), play: bass, pan: 0.5, wet: 0.15})
 	}
 }
 
@@ -156,7 +156,7 @@ func (a *arranger) accompany(bar int, c chord) {
 			idx = a.r.below(4)
 		}
 		at := 4*float64(bar) + float64(i)/2
-		vel := 0.5 + 0.18*float64(b2i(i == 0)) + 0.06*float64(b2i(i%4 == 0))
+		vel := (0.66 + 0.2*float64(b2i(i == 0)) + 0.06*float64(b2i(i%4 == 0))) * (0.65 + 0.35*d)
 		if !a.st.strum {
 			dur := 0.5 * 1.9
 			a.add(note{at: at, dur: dur, pitch: tones[idx], vel: vel, play: a.st.main, pan: 0.36 + 0.07*float64(idx)})
@@ -194,7 +194,7 @@ func (a *arranger) drums(bar int) {
 			if v == 0 {
 				continue
 			}
-			vel := part.gain * (0.55 + 0.45*float64(v)/2)
+			vel := part.gain * (0.55 + 0.45*float64(v)/2) * (0.6 + 0.4*a.density(bar))
 			a.add(note{at: 4*float64(bar) + float64(i)/2, vel: vel, play: part.play, pan: part.pan, wet: 0.4})
 		}
 	}

@@ -18,7 +18,7 @@ func (k kit) parts() []drumPart {
 		{k.kick, kickDrum, 0.8, 0.5, false},
 		{k.snap, snapDrum, 0.5, 0.45, false},
 		{k.clap, clapDrum, 0.45, 0.52, true},
-		{k.shaker, shakerDrum, 0.35, 0.66, false},
+		{k.shaker, shakerDrum, 0.6, 0.66, false},
 	}
 }
 
@@ -33,7 +33,7 @@ func beatDrum(play instrument, r *random) []float32 {
 	case clapDrum:
 		return burst(r, 0.22, []float64{0, 0.009, 0.019}, 30, 900, 2600, 0.001, 0.4)
 	}
-	return burst(r, 0.09, []float64{0}, 55, 4500, 8500, 0.012, 0.5)
+	return burst(r, 0.09, []float64{0}, 55, 4500, 8500, 0.012, 1)
 }
 
 // kick is a sine that falls from 130 to 50 Hz.

@@ -47,9 +47,9 @@ func modalVoice(play instrument, f, vel float64) voice {
 	case feltPiano:
 		return piano(f, vel)
 	case guitar:
-		return pluckedString(f, 0.21, 2600+2400*vel, 1.1+f/420, 0.5, 16, 0.5)
+		return pluckedString(f, 0.17, 3800+4000*vel, 1.1+f/420, 0.42, 16, 0.55)
 	case mutedPick:
-		return pluckedString(f, 0.14, 1700+1800*vel, 5+f/260, 1.6, 40, 0.75)
+		return pluckedString(f, 0.12, 3000+3000*vel, 4.2+f/280, 1.3, 40, 0.8)
 	case bell:
 		return musicBox(f, vel)
 	}
@@ -66,7 +66,7 @@ func piano(f, vel float64) voice {
 		if fk > brightest {
 			break
 		}
-		a := math.Pow(k, -1.15) * math.Exp(-fk/(900+1900*vel))
+		a := math.Pow(k, -0.85) * math.Exp(-fk/(1500+3000*vel))
 		d := (0.55 + f/900) * (0.7 + 0.3*k)
 		v.modes = append(v.modes, mode{fk, 0.62 * a, 2.6 * d})
 		if k <= 5 {
@@ -95,7 +95,7 @@ func pluckedString(f, point, cut, decay, damping, release, gain float64) voice {
 // box, and a short glitter of inharmonic partials.
 func musicBox(f, vel float64) voice {
 	v := voice{attack: 0.0015, release: 2.5, gain: 0.3}
-	for _, m := range []mode{{1, 1, 2.4}, {2.003, 0.16, 3.5}, {3.01, 0.06 + 0.06*vel, 6}, {5.42, 0.10 * vel, 13}, {8.9, 0.03 * vel, 24}} {
+	for _, m := range []mode{{1, 1, 2.4}, {2.003, 0.16, 3.5}, {3.01, 0.10 + 0.10*vel, 6}, {5.42, 0.16 * vel, 11}, {8.9, 0.06 * vel, 20}} {
 		if fk := f * m.freq; fk < brightest {
 			v.modes = append(v.modes, mode{fk, m.amp * math.Exp(-fk/6500), m.decay})
 		}

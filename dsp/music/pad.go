@@ -9,9 +9,9 @@ type table [tableSize + 1]float32
 
 // padTable sums harmonics that fall off as a soft low-pass would have them.
 func padTable(play instrument, f float64) *table {
-	slope, cut := 1.5, 900.0
+	slope, cut := 1.3, 1500.0
 	if play == strings {
-		slope, cut = 1.25, 1500
+		slope, cut = 1.05, 2600
 	}
 	var t table
 	for k := 1.0; k*f < 6000 && k <= 40; k++ {
@@ -36,10 +36,10 @@ var sections = [...]struct{ cents, left, right float64 }{
 // swell, and for strings a vibrato that sets in late and differs per player.
 func sustain(play instrument, f, dur float64) (left, right []float32) {
 	attack, release, vibrato := 0.9, 1.1, 0.0
-	gain := 0.2
+	gain := 0.085
 	if play == strings {
 		attack, release, vibrato = 0.55, 0.9, 4.5
-		gain = 0.18
+		gain = 0.075
 	}
 	attack = min(attack, dur*0.6)
 	n := int((dur + release) * Rate)

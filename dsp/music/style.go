@@ -54,7 +54,7 @@ func styles() []style {
 			name: Calm, slow: 66, fast: 76, a: []int{0, 4, 5, 3}, b: []int{3, 4, 2, 5}, cadence: 3, colour: 0.6,
 			main: feltPiano, figure: []figure{{0, 1, 2, 3, 2, 1, 2, -1}, {0, 2, 1, 3, -1, 2, 1, -1}, {0, -1, 1, 2, 3, -1, 2, 1}},
 			lead: feltPiano, leadGain: 0.55, pad: warmPad, padGain: 0.9,
-			bass: []pulse{{0, 3.6, false}}, bassGain: 0.5, level: 1, wet: 0.42,
+			bass: []pulse{{0, 3.6, false}}, bassGain: 0.5, level: 0.63, wet: 0.42,
 		},
 		{
 			name: Upbeat, slow: 112, fast: 122, a: []int{0, 4, 5, 3}, b: []int{5, 3, 0, 4}, cadence: 3, colour: 0.3,
@@ -62,7 +62,7 @@ func styles() []style {
 			lead: bell, leadGain: 0.4, pad: warmPad, padGain: 0.35,
 			bass: []pulse{{0, 0.9, false}, {1.5, 0.45, false}, {2, 0.9, true}, {3.5, 0.4, false}}, bassGain: 0.75,
 			kit:   kit{kick: figure{1, 0, 0, 0, 1, 0, 0, 0}, snap: figure{0, 0, 1, 0, 0, 0, 1, 0}, shaker: figure{2, 1, 2, 1, 2, 1, 2, 1}},
-			level: 1, wet: 0.22,
+			level: 0.59, wet: 0.22,
 		},
 		{
 			name: Corporate, slow: 100, fast: 108, a: []int{5, 3, 0, 4}, b: []int{0, 4, 3, 3}, cadence: 3, colour: 0.45,
@@ -70,13 +70,13 @@ func styles() []style {
 			lead: feltPiano, leadGain: 0.5, pad: warmPad, padGain: 0.8,
 			bass: []pulse{{0, 1.4, false}, {1.5, 0.45, false}, {2, 1.4, false}, {3.5, 0.45, false}}, bassGain: 0.6,
 			kit:   kit{kick: figure{1, 0, 0, 0, 1, 0, 0, 0}, clap: figure{0, 0, 1, 0, 0, 0, 1, 0}, shaker: figure{0, 1, 0, 1, 0, 1, 0, 1}},
-			level: 1, wet: 0.3,
+			level: 0.65, wet: 0.3,
 		},
 		{
 			name: Emotional, slow: 60, fast: 70, minor: true, a: []int{0, 5, 2, 6}, b: []int{3, 0, 4, 4}, cadence: 3, colour: 0.5,
 			main: feltPiano, figure: []figure{{0, 1, 2, 3, 2, 3, 2, 1}, {0, 2, 3, 2, 1, 2, 3, 2}, {0, 1, 2, -1, 3, 2, 1, -1}},
 			lead: feltPiano, leadGain: 0.6, pad: strings, padGain: 1,
-			bass: []pulse{{0, 3.8, false}}, bassGain: 0.55, level: 1, wet: 0.45,
+			bass: []pulse{{0, 3.8, false}}, bassGain: 0.55, level: 0.58, wet: 0.45,
 		},
 		{
 			name: Birthday, slow: 104, fast: 116, a: []int{0, 3, 4, 0}, b: []int{3, 0, 4, 0}, cadence: 4, colour: 0.2,
@@ -84,7 +84,7 @@ func styles() []style {
 			lead: bell, leadGain: 0.9, pad: warmPad, padGain: 0.4,
 			bass: []pulse{{0, 0.9, false}, {2, 0.9, true}}, bassGain: 0.7,
 			kit:   kit{kick: figure{1, 0, 0, 0, 1, 0, 0, 0}, clap: figure{0, 0, 1, 0, 0, 0, 1, 0}, shaker: figure{0, 1, 0, 1, 0, 1, 0, 1}},
-			level: 1, wet: 0.26, theme: true,
+			level: 0.68, wet: 0.26, theme: true,
 		},
 	}
 }

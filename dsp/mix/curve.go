@@ -1,0 +1,112 @@
+package mix
+
+import (
+	"math"
+	"time"
+
+	"github.com/videomsg/videomsg/dsp"
+)
+
+// Ducking, offline and therefore with foresight: the music is down before the
+// first syllable and waits through short pauses. With 6 dB in 250 ms along a
+// cosine the gain never moves faster than 38 dB/s.
+const (
+	duckDepth = 6.0 // dB
+	duckStart = 280 * time.Millisecond
+	duckFall  = 250 * time.Millisecond
+	duckHold  = 500 * time.Millisecond
+	duckRise  = 800 * time.Millisecond
+	// closest is how near, in LU, music may come to the voice in pauses.
+	closest = 4.0
+)
+
+// raise is by how many dB music rises in pauses at the plan's volume.
+func raise(p Plan) float64 {
+	return max(0, min(duckDepth, 20*(1-p.Volume)-closest))
+}
+
+// curve is the gain of the music over time: fades, and the ducking in dB.
+type curve struct {
+	n       int
+	in, out int // samples
+	spans   []span
+	up      float64
+}
+
+// newCurve scales the fades down when the mix is shorter than both, and leaves
+// an end of the music's own alone.
+func newCurve(p Plan, n int, ownEnd bool) *curve {
+	c := &curve{n: n, in: samples(p.FadeIn), out: samples(p.FadeOut)}
+	if ownEnd {
+		c.out = 0
+	}
+	if sum := c.in + c.out; sum > n {
+		c.in, c.out = c.in*n/sum, c.out*n/sum
+	}
+	return c
+}
+
+// duck adds ducking under the spans of speech. Pauses too short for the music
+// to come up and go down again are bridged, so it never pumps.
+func (c *curve) duck(speech []span, up float64) {
+	c.up = up
+	bridge := samples(duckStart + duckHold + duckRise)
+	for _, s := range speech {
+		if k := len(c.spans); k > 0 && s.from-c.spans[k-1].to <= bridge {
+			c.spans[k-1].to = s.to
+		} else {
+			c.spans = append(c.spans, s)
+		}
+	}
+}
+
+// apply multiplies a by gain dB and the curve.
+func (c *curve) apply(a dsp.Audio, gain float64) {
+	g := math.Pow(10, gain/20)
+	k := 0
+	for i := range c.n {
+		w := g * c.fade(i)
+		if c.up > 0 {
+			for k < len(c.spans) && i >= c.spans[k].to+samples(duckHold+duckRise) {
+				k++
+			}
+			w *= math.Pow(10, c.up*(1-c.depth(k, i))/20)
+		}
+		for _, ch := range a.Ch {
+			ch[i] = float32(w * float64(ch[i]))
+		}
+	}
+}
+
+func (c *curve) fade(i int) float64 {
+	w := 1.0
+	if i < c.in {
+		w = ramp(float64(i) / float64(c.in))
+	}
+	if left := c.n - 1 - i; left < c.out {
+		w *= ramp(float64(left) / float64(c.out))
+	}
+	return w
+}
+
+// depth is 1 under speech, 0 in pauses, for the span k that i stands before or
+// in.
+func (c *curve) depth(k, i int) float64 {
+	if k == len(c.spans) {
+		return 0
+	}
+	s := c.spans[k]
+	switch {
+	case i < s.from:
+		return ramp(float64(i-(s.from-samples(duckStart))) / float64(samples(duckFall)))
+	case i < s.to+samples(duckHold):
+		return 1
+	}
+	return 1 - ramp(float64(i-s.to-samples(duckHold))/float64(samples(duckRise)))
+}
+
+// ramp goes from 0 to 1 along a half cosine.
+func ramp(x float64) float64 {
+	x = max(0, min(1, x))
+	return 0.5 - 0.5*math.Cos(math.Pi*x)
+}
