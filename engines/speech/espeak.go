@@ -81,7 +81,7 @@ func (e *Espeak) list(ctx context.Context) ([]espeakVoice, error) {
 	}
 	for i, line := range strings.Split(string(out), "\n") {
 		f := strings.Fields(line)
-		if i == 0 || len(f) < 5 {
+		if i == 0 || len(f) < 5 || slices.ContainsFunc(e.voices, func(v espeakVoice) bool { return v.language == f[1] }) {
 			continue
 		}
 		e.voices = append(e.voices, espeakVoice{language: f[1], name: strings.ReplaceAll(f[3], "_", " "), file: f[4]})

@@ -44,15 +44,15 @@ type OpenJTalk struct {
 // openJTalkStyle is a voice made from the one voice file: all-pass constant
 // (moves the formants; lower is a smaller head) and semitones.
 type openJTalkStyle struct {
-	id, ja, en string
-	allPass    float64 // 0: the voice's own
-	semitones  float64
+	id, name  string
+	allPass   float64 // 0: the voice's own
+	semitones float64
 }
 
 var openJTalkStyles = [...]openJTalkStyle{
-	{id: "openjtalk:standard", ja: "標準（男性）", en: "Standard (male)"},
-	{id: "openjtalk:bright", ja: "明るめ（高い声）", en: "Bright (higher)", allPass: 0.51, semitones: 6},
-	{id: "openjtalk:deep", ja: "落ち着き（低い声）", en: "Calm (lower)", allPass: 0.57, semitones: -2.5},
+	{id: "openjtalk:standard", name: "標準（男性）"},
+	{id: "openjtalk:bright", name: "明るめ（高い声）", allPass: 0.51, semitones: 6},
+	{id: "openjtalk:deep", name: "落ち着き（低い声）", allPass: 0.57, semitones: -2.5},
 }
 
 // pieceTimeout bounds one process: 200 characters take about two seconds.
@@ -143,11 +143,15 @@ func (o OpenJTalk) Speak(ctx context.Context, r Request) (Speech, error) {
 	}
 	audio, t := join(parts, sc, []rune(r.Text), r.Pauses)
 	t.Engine = "openjtalk"
-	out := Speech{Audio: audio, Timings: t, Voice: style.id, Notes: notes}
+	return Speech{Audio: audio, Timings: t, Voice: style.id, Credit: o.credit(), Notes: notes}, nil
+}
+
+// credit is what the voice file's licence asks for, as far as we know the file.
+func (o OpenJTalk) credit() string {
 	if strings.Contains(filepath.Base(o.voice()), "nitech_jp_atr503_m001") {
-		out.Credit = creditATR503
+		return creditATR503
 	}
-	return out, nil
+	return ""
 }
 
 func (o OpenJTalk) workers() int {
