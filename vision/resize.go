@@ -145,3 +145,21 @@ func Cover(img *image.NRGBA, w, h int, focusX, focusY float64) *image.NRGBA {
 	x, y := at(focusX, sw-cw), at(focusY, sh-ch)
 	return Resize(Crop(img, image.Rect(x, y, x+cw, y+ch)), w, h)
 }
+
+// ResizeGray scales a mask to w × h as Resize does pictures.
+func ResizeGray(m *image.Gray, w, h int) *image.Gray {
+	sw, sh := m.Rect.Dx(), m.Rect.Dy()
+	wide := image.NewNRGBA(image.Rect(0, 0, sw, sh))
+	for y := range sh {
+		for x, v := range m.Pix[y*m.Stride : y*m.Stride+sw] {
+			p := wide.Pix[y*wide.Stride+4*x:]
+			p[0], p[3] = v, 255
+		}
+	}
+	wide = Resize(wide, w, h)
+	out := image.NewGray(wide.Rect)
+	for i := range out.Pix {
+		out.Pix[i] = wide.Pix[4*i]
+	}
+	return out
+}

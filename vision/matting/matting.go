@@ -205,3 +205,6 @@ func seedsOf(o Options, w, h int) []seed {
 	}
 	return out
 }
+
+// Blur is the mean of a mask over squares of radius r pixels.
+func Blur(m *image.Gray, r int) *image.Gray { return box(fieldOf(m), max(r, 1)).gray() }
