@@ -24,6 +24,9 @@ func align(ref part, pcm []float32) Timings {
 	a0, a1 := voiced(ref)
 	b0, b1 := heard(tf, total)
 	linear := func(s float64) float64 {
+		if b1 <= b0 { // nothing is heard: all of it, then
+			b0, b1 = 0, total
+		}
 		if a1 <= a0 {
 			return b0
 		}
@@ -31,7 +34,7 @@ func align(ref part, pcm []float32) Timings {
 	}
 	lo, hi := int(a0/frameSeconds), int(a1/frameSeconds)
 	from, to := int(b0/frameSeconds), int(b1/frameSeconds)
-	if err1 != nil || err2 != nil || hi-lo < 4 || to-from < 4 || hi >= len(rf) || to >= len(tf) {
+	if err1 != nil || err2 != nil || b1 <= b0 || hi-lo < 4 || to-from < 4 || hi >= len(rf) || to >= len(tf) {
 		t.Source = Approximate
 		return t.Map(linear)
 	}
@@ -84,7 +87,7 @@ func heard(fs []frame, total float64) (from, to float64) {
 		}
 	}
 	if first < 0 {
-		return 0, total
+		return 0, 0
 	}
 	return min(float64(first)*frameSeconds, total), min(float64(last)*frameSeconds, total)
 }
