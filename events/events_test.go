@@ -1,0 +1,216 @@
+package events
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files of the current version")
+
+func sample() Event {
+	half := 0.5
+	e := New("01k0task", "voice", Ready, []string{"prosody", "bgm"}, Job{
+		Request: Request{Kind: KindVideo, Owner: "u1", Language: "ja", BGM: BGM{Type: "calm", Volume: &half}, Require: map[string]string{"video": "did"}},
+		Blobs:   map[string]Blob{BlobSpeech: {Key: "intermediates/01k0task/voice/speech.wav", Type: "audio/wav", SHA256: strings.Repeat("a", 64), Size: 96044}},
+		Notes:   []Note{{Stage: "voice", Engine: "openjtalk", Attempt: 2, Fallback: []Fallback{{"voicevox", "unavailable"}}, Artifacts: []string{BlobSpeech}, Seconds: 0.5}},
+	})
+	e.Time = time.Date(2026, 11, 23, 1, 2, 3, 456_000_000, time.UTC)
+	e.Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	return e
+}
+
+func TestBothModesCarryTheWholeEvent(t *testing.T) {
+	want := sample()
+	header, data, err := Encode(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Decode(header, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("binary mode (-want +got):\n%s", d)
+	}
+	b, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var structured Event
+	if err := json.Unmarshal(b, &structured); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, structured); d != "" {
+		t.Errorf("structured mode (-want +got):\n%s", d)
+	}
+}
+
+func TestHeadersFollowTheNATSBinding(t *testing.T) {
+	e := sample()
+	e.Trace = `a "b" 日%`
+	header, data, err := Encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := header["ce-traceparent"][0], "a%20%22b%22%20%E6%97%A5%25"; got != want {
+		t.Errorf("ce-traceparent = %s, want %s", got, want)
+	}
+	folded := map[string][]string{}
+	for k, v := range header {
+		folded[strings.ToUpper(k)] = v
+	}
+	got, err := Decode(folded, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Trace != e.Trace {
+		t.Errorf("trace = %q, want %q", got.Trace, e.Trace)
+	}
+}
+
+func TestOldEventsDecodeForEver(t *testing.T) {
+	if *update {
+		b, err := json.MarshalIndent(sample(), "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile("testdata/v1-voice-ready.json", append(b, '\n'), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := filepath.Glob("testdata/v*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no golden events", err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e Event
+		if err := json.Unmarshal(b, &e); err != nil {
+			t.Errorf("%s: %v", f, err)
+			continue
+		}
+		if e.Task != "01k0task" || e.Job.Request.Kind != KindVideo || len(e.Job.Notes) == 0 {
+			t.Errorf("%s lost its content: %+v", f, e)
+		}
+	}
+}
+
+func TestSlipLeadsToTheEnd(t *testing.T) {
+	e := New("t", Task, Submitted, []string{"image", "voice"}, Job{})
+	var types []string
+	for range 4 {
+		types = append(types, e.Type()+" on "+e.Subject())
+		if e.Terminal() {
+			break
+		}
+		e = e.Next()
+	}
+	want := []string{
+		"videomsg.task.submitted on vm.task.submitted.t",
+		"videomsg.image.requested on vm.image.requested.t",
+		"videomsg.voice.requested on vm.voice.requested.t",
+		"videomsg.task.completed on vm.task.ended.t",
+	}
+	if d := cmp.Diff(want, types); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestTaskEndsOnOneSubject(t *testing.T) {
+	for _, v := range []Verb{TaskCompleted, TaskFailed, TaskCanceled} {
+		e := New("t", Task, v, nil, Job{})
+		if e.Subject() != "vm.task.ended.t" || e.ID() != "t-task-ended" || !e.Terminal() {
+			t.Errorf("%s: subject %s, id %s, terminal %v", v, e.Subject(), e.ID(), e.Terminal())
+		}
+	}
+	wish := New("t", Task, CancelAsked, nil, Job{})
+	if wish.Terminal() || wish.Subject() != CanceledSubject("t") {
+		t.Errorf("the wish to cancel ends the task or is on %s", wish.Subject())
+	}
+}
+
+func TestMalformedEventsAreRefused(t *testing.T) {
+	header, data, err := Encode(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(h map[string][]string) []byte{
+		"no headers":        func(h map[string][]string) []byte { clear(h); return data },
+		"no id":             func(h map[string][]string) []byte { delete(h, "ce-id"); return data },
+		"other version":     func(h map[string][]string) []byte { h["ce-specversion"] = []string{"0.3"}; return data },
+		"foreign type":      func(h map[string][]string) []byte { h["ce-type"] = []string{"com.example.thing"}; return data },
+		"wildcard task":     func(h map[string][]string) []byte { h["ce-subject"] = []string{"*"}; return data },
+		"dots in task":      func(h map[string][]string) []byte { h["ce-subject"] = []string{"a.b"}; return data },
+		"bad escape":        func(h map[string][]string) []byte { h["ce-subject"] = []string{"%zz"}; return data },
+		"bad time":          func(h map[string][]string) []byte { h["ce-time"] = []string{"yesterday"}; return data },
+		"bad schema":        func(h map[string][]string) []byte { h["ce-dataschema"] = []string{"urn:videomsg:job:x"}; return data },
+		"payload no JSON":   func(map[string][]string) []byte { return []byte("{") },
+		"payload of a list": func(map[string][]string) []byte { return []byte("[]") },
+	} {
+		h := map[string][]string{}
+		for k, v := range header {
+			h[k] = v
+		}
+		if _, err := Decode(h, change(h)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: got %v, want ErrMalformed", name, err)
+		}
+	}
+}
+
+func TestNewerVersionsAreTold(t *testing.T) {
+	e := sample()
+	e.Version = Version + 1
+	header, _, err := Encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Decode(header, []byte(`{"request": "of another shape"}`))
+	if err != nil || got.Version != Version+1 {
+		t.Errorf("got version %d, %v", got.Version, err)
+	}
+}
+
+func TestCheckToken(t *testing.T) {
+	for _, s := range []string{"", "*", ">", "a.b", "A", "a b", "日", strings.Repeat("a", 65), "a/b", "a\x00"} {
+		if CheckToken(s) == nil {
+			t.Errorf("CheckToken(%q) accepts", s)
+		}
+	}
+	for _, s := range []string{"a", "01k0-task_x", strings.Repeat("a", 64)} {
+		if err := CheckToken(s); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	header, data, err := Encode(sample())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(header["ce-type"][0], header["ce-subject"][0], header["ce-slip"][0], data)
+	f.Fuzz(func(t *testing.T, typ, subject, slip string, data []byte) {
+		h := map[string][]string{"ce-specversion": {"1.0"}, "ce-id": {"x"}, "ce-source": {"/x"}, "ce-type": {typ}, "ce-subject": {subject}, "ce-slip": {slip}}
+		e, err := Decode(h, data)
+		if err != nil {
+			if !errors.Is(err, ErrMalformed) {
+				t.Errorf("error of another kind: %v", err)
+			}
+			return
+		}
+		if strings.ContainsAny(e.Subject(), "*> ") || strings.Count(e.Subject(), ".") != 3 {
+			t.Errorf("subject %q", e.Subject())
+		}
+	})
+}
