@@ -103,6 +103,31 @@ type Scavenger interface {
 	Scavenge(ctx context.Context, age time.Duration) (Scavenged, error)
 }
 
+// Full is a Store with the abilities that every backend of this module has.
+type Full interface {
+	Store
+	Creator
+	RangeGetter
+	Stater
+	Lister
+	Scavenger
+}
+
+// As finds an ability, such as URLSigner, in s or in a store that it decorates.
+func As[T any](s Store) (T, bool) {
+	for {
+		if t, ok := s.(T); ok {
+			return t, true
+		}
+		u, ok := s.(interface{ Unwrap() Full })
+		if !ok {
+			var none T
+			return none, false
+		}
+		s = u.Unwrap()
+	}
+}
+
 // Scavenged counts what a Scavenger removed.
 type Scavenged struct {
 	Parts int
