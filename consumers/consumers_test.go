@@ -422,8 +422,8 @@ func TestMalformedRequestsStopNothing(t *testing.T) {
 func TestNothingIsLeftRunning(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	t.Run("life", func(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+		t.Parallel()
+		f := newFixture(t)
 		f.serve(t, Stage{Name: "image", Workers: 3, Run: func(context.Context, Work) (Result, error) { return made("image"), nil }})
 		if err := f.pub.Submit(t.Context(), "t", []string{"image"}, "", events.Job{}); err != nil {
 			t.Fatal(err)
