@@ -14,7 +14,6 @@ type card struct {
 	level []float64
 	fps   float64
 	ring  []spot
-	inner spot // thin ring
 }
 
 const bars = 72

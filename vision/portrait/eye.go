@@ -33,15 +33,15 @@ func findEye(l *layer, f face.Face, left bool) *eye {
 	midX := lerp((a.X+b.X)/2, pupil.X, 0.25)
 	e.centre = face.Point{X: lerp(pupil.X, midX, 0.35), Y: pupil.Y}
 	gap := clamp((a.Y+b.Y)/4+0.0075-brow.Y, 0.12, 0.5)
-	e.cover(l, f.Frame, clamp(gap*0.62, 0.10, 0.17))
+	e.cover(l, f.Frame, clamp(gap*0.48, 0.12, 0.21))
 	return e
 }
 
 // cover computes the skin fill: a membrane (Laplace's equation) inside an
 // ellipse around the eye, held at the surrounding skin.
 func (e *eye) cover(l *layer, fr face.Frame, up float64) {
-	const down = 0.125
-	wide := e.half * 1.22
+	const down = 0.14
+	wide := e.half * 1.32
 	x0, y0, x1, y1 := math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)
 	for _, du := range []float64{-wide, wide} {
 		for _, dv := range []float64{-up - 0.06, down + 0.06} {
@@ -70,10 +70,10 @@ func (e *eye) cover(l *layer, fr face.Frame, up float64) {
 			if dv < 0 {
 				tall = up
 			}
-			r := math.Pow(math.Abs(du/wide), 2.4) + dv/tall*dv/tall
+			r := math.Pow(math.Abs(du/wide), 2.8) + math.Pow(math.Abs(dv/tall), 2.8)
 			k := j*w + i
 			inside[k] = r < 1
-			e.fa[k] = float32(1 - step(0.80, 1.0, r))
+			e.fa[k] = float32(1 - step(0.72, 1.0, r))
 			ch[0][k] = float32(l.y.p[y*l.y.w+x])
 			ch[1][k], ch[2][k] = l.c.pair((float32(x)+0.5)/2, (float32(y)+0.5)/2)
 			if r < 0.5 {
@@ -172,13 +172,17 @@ func (e *eye) paint(x, y, blink float64, fr face.Frame) (in ink) {
 	line := lerp(open, shut, blink)
 	px := 1 / fr.IOD()
 	cov := clamp((line-dv)/(1.5*px)+0.5, 0, 1)
-	cov = max(cov, step(0.8, 1, blink))
-	thick := (0.006 + 0.016*c) * (0.6 + 0.4*blink)
+	cov = max(cov, step(0.8, 1, blink)) * clamp(blink*4, 0, 1)
+	thick := (0.005 + 0.012*c) * (0.6 + 0.4*blink)
 	lash := clamp((thick-math.Abs(dv-line+thick*0.3))/(1.5*px)+0.5, 0, 1) * 0.85 * step(0, 0.25, c) * clamp(blink*4, 0, 1)
 	k := j*(e.x1-e.x0) + i
 	fa := e.fa[k]
 	if a := float32(cov) * fa; a > 0 {
-		shade := float32(1 - 0.10*step(0.10, 0, line-dv))
+		depth := step(0.10, 0, line-dv) // shadow towards the lashes
+		if dv > line {
+			depth = step(-0.05, 0, line-dv)
+		}
+		shade := float32(1 - 0.08*depth)
 		in = ink{e.fy[k] * shade, e.fu[k], e.fv[k], a}
 	}
 	if a := float32(lash) * min(1, fa*1.5); a > 0 {

@@ -152,7 +152,7 @@ func writePNG(t testing.TB, path string, im image.Image) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(f, im); err != nil {
+	if err := (&png.Encoder{CompressionLevel: png.DefaultCompression}).Encode(f, im); err != nil {
 		t.Error(err)
 	}
 	if err := f.Close(); err != nil {

@@ -22,9 +22,9 @@ func (v viseme) press() float64 {
 	case v.open == 0: // a pause shows the picture's own smile
 		return 0
 	case v.width < 0.9:
-		return 0.6
+		return 0.3
 	}
-	return clamp((0.34-v.open)/0.34, 0, 0.4)
+	return clamp((0.34-v.open)/0.68, 0, 0.25)
 }
 
 // The classes. Openness and width were fitted by eye and are what the sync

@@ -17,7 +17,7 @@ type jaw struct {
 }
 
 const (
-	maxOpen = 0.50 // half mouth widths for an "a"
+	maxOpen = 0.43 // half mouth widths for an "a"
 	chinLag = 0.72 // the chin drops by this share of the lower lip
 )
 
@@ -26,7 +26,7 @@ func (m *mouth) jaw(p *Pose) jaw {
 	if m.smile {
 		// the picture's own mouth is already open by the teeth: rounded and
 		// closed sounds bring the lower lip up over them
-		j.gap = p.Open*maxOpen - p.Press*min(0.75*m.teeth, 0.26)
+		j.gap = 0.82*p.Open*maxOpen - p.Press*min(0.75*m.teeth, 0.26)
 		j.rise = 0.12
 	}
 	j.reach = lerp(0.78, 0.95, clamp((p.Width-0.78)/0.25, 0, 1))
@@ -84,18 +84,20 @@ func (t *talking) source(x, y float64, p *Pose, j *jaw) (sx, sy float64, in ink)
 	}
 	pull := j.pull * side
 	up := seam + pull - g*j.rise
-	low := seam + pull + g*(1-j.rise)
+	arc := m.arc[0] + m.arc[1]*s + m.arc[2]*s*s
+	// an open lower lip has a smooth edge, without the bow of the closed seam
+	smooth := 0.8 * (arc - seam) * step(0.03, 0.22, g)
+	low := seam + pull + g*(1-j.rise) + smooth
 	switch {
 	case tt >= low:
-		lip, chin := pull+g*(1-j.rise), j.drop*side
+		lip, chin := pull+g*(1-j.rise)+smooth, j.drop*side
 		end := m.chin + j.drop
 		d := lerp(lip, chin, step(0, 0.6, (tt-low)/(end-low)))
 		tt -= d * (1 - step(end, end+1.5, tt))
 	case tt <= up:
 		tt -= (pull - g*j.rise) * step(m.nose, up, tt)
 	default:
-		arc := m.arc[0] + m.arc[1]*s + m.arc[2]*s*s + 0.3*pull
-		in = t.inside(s, tt, up, low, arc, p, j)
+		in = t.inside(s, tt, up, low, arc+0.3*pull, p, j)
 		if edge, d := 1.1/m.w, min(tt-up, low-tt); d < edge {
 			in.a *= float32(d / edge)
 		}
@@ -135,14 +137,14 @@ func (t *talking) inside(s, tt, up, low, arc float64, p *Pose, j *jaw) ink {
 		// fade when the mouth is round or hardly open.
 		length := (0.105 - 0.03*q*q) * lerp(0.3, 1, clamp((p.Width-0.82)/0.14, 0, 1))
 		w := (1 - step(arc+length-0.018, arc+length+0.018, tt)) * (1 - step(0.70, 0.97, aq))
-		sh := 0.93 * (1 - 0.52*math.Pow(aq, 1.8)) * lerp(0.72, 1, step(0, 0.09, h))
+		sh := 0.99 * (1 - 0.50*math.Pow(aq, 1.8)) * lerp(0.76, 1, step(0, 0.09, h))
 		ph := math.Abs(s) / 0.27
 		ph -= math.Floor(ph)
 		sh *= 1 - 0.17*(1-step(0, 0.09, min(ph, 1-ph)))
 		w *= 0.94 * step(0.015, 0.09, open)
 		paint(232*sh*t.tint[0], 222*sh*t.tint[1], 208*sh*t.tint[2], w)
 	}
-	k := t.bright * lerp(0.68, 1, step(0, 0.08, h))
+	k := t.bright * lerp(0.74, 1, step(0, 0.08, h))
 	r, g, b = r*k, g*k, b*k
 	if m.gray {
 		r = luma(r, g, b)
