@@ -92,7 +92,7 @@ func stages(c config, store objectstore.Store) ([]consumers.Stage, error) {
 		image.Stage(blobs, faces),
 		voice.Stage(blobs, speakers(c), ownSpeech),
 		prosody.Stage(blobs),
-		bgm.Stage(blobs),
+		bgm.Stage(blobs, findMusic, encodeMP3),
 		video.Stage(blobs, avatar.Chain{avatar.Portrait(faces, threads), avatar.Still(faces, threads)}, 1),
 	}
 	for i := range table {

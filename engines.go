@@ -8,11 +8,9 @@ import (
 
 	"github.com/videomsg/videomsg/consumers"
 	"github.com/videomsg/videomsg/dsp"
-	"github.com/videomsg/videomsg/dsp/music"
 	"github.com/videomsg/videomsg/dsp/wav"
 	"github.com/videomsg/videomsg/engines"
 	"github.com/videomsg/videomsg/engines/speech"
-	"github.com/videomsg/videomsg/gateway"
 )
 
 // openJTalk is the Japanese voice of this machine, with the files where the
@@ -34,15 +32,6 @@ func speakers(c config) engines.Chain[speech.Request, speech.Speech] {
 }
 
 func (a *app) checkVoice(_ context.Context, _ string) error { return nil }
-
-func checkMusic(_ context.Context, id string) error {
-	for _, s := range music.Styles() {
-		if string(s) == id {
-			return nil
-		}
-	}
-	return gateway.ErrUnknown
-}
 
 // ownSpeech decodes speech that a client recorded itself.
 func ownSpeech(_ context.Context, path string) (speech.Speech, error) {

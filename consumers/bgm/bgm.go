@@ -1,5 +1,6 @@
 // Package bgm is the music stage: music is laid under the speech and both are
-// brought to the loudness that phones expect.
+// brought to the loudness that phones expect. Besides the mix it makes the stem,
+// the voice alone on the same clock, which moves the mouth.
 package bgm
 
 import (
@@ -8,24 +9,160 @@ import (
 	"time"
 
 	"github.com/videomsg/videomsg/consumers"
+	"github.com/videomsg/videomsg/dsp"
+	"github.com/videomsg/videomsg/dsp/mix"
 	"github.com/videomsg/videomsg/engines"
+	"github.com/videomsg/videomsg/engines/speech"
+	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/objectstore"
 )
 
 // Name is the stage's name.
 const Name = "bgm"
 
-// Stage returns the bgm stage.
-func Stage(blobs consumers.Blobs) consumers.Stage {
-	s := stage{blobs}
-	return consumers.Stage{Name: Name, Run: s.run, Timeout: 2 * time.Minute, Limit: 5 * time.Minute, Tries: 3, Workers: 2}
+// None asks for no music; Default is played when nothing is asked for.
+const (
+	None    = "none"
+	Default = "calm"
+)
+
+// quiet is the silence before and after speech without music: a face at rest
+// before it speaks, and no clipped last syllable.
+const quiet = 250 * time.Millisecond
+
+// A Library finds music by id, made or cut to about the length wanted, with the
+// credit line its use demands.
+type Library func(ctx context.Context, id string, length time.Duration) (m mix.Music, credit string, err error)
+
+// An Encoder writes the WAV file at path as MP3 beside it and returns its path.
+type Encoder func(ctx context.Context, path string) (mp3 string, err error)
+
+type stage struct {
+	blobs  consumers.Blobs
+	music  Library
+	encode Encoder
 }
 
-type stage struct{ blobs consumers.Blobs }
+// Stage returns the bgm stage.
+func Stage(blobs consumers.Blobs, music Library, encode Encoder) consumers.Stage {
+	s := stage{blobs, music, encode}
+	return consumers.Stage{Name: Name, Run: s.run, Timeout: 2 * time.Minute, Limit: 10 * time.Minute, Tries: 3, Workers: 2}
+}
 
-func (s stage) run(_ context.Context, w consumers.Work) (consumers.Result, error) {
-	res := consumers.Result{Engine: "skip", Skipped: true}
-	if w.Job.Request.BGM.Type != "none" {
-		res.Fallback = []engines.Skip{{Engine: "dsp", Err: fmt.Errorf("no mixer: %w", engines.ErrUnavailable)}}
+func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, error) {
+	name, line := events.BlobProsody, events.BlobProsodyT
+	if _, ok := w.Job.Blobs[name]; !ok {
+		name, line = events.BlobSpeech, events.BlobTimings
 	}
-	return res, nil
+	voice, err := s.blobs.Sound(ctx, w.Job, name)
+	if err != nil {
+		return consumers.Result{}, err
+	}
+	var timings speech.Timings
+	if err := s.blobs.JSON(ctx, w.Job, line, &timings); err != nil {
+		return consumers.Result{}, err
+	}
+	w.Progress(0.1)
+	res := consumers.Result{Engine: "dsp"}
+	out, offset, err := s.mix(ctx, w, voice, &res)
+	if err != nil {
+		// The voice alone is better than no message.
+		res = consumers.Result{
+			Engine: "original", Skipped: true, Fallback: []engines.Skip{{Engine: "dsp", Err: err}},
+			Remarks: []string{"Music could not be added; the voice is alone."},
+		}
+		return res, ctx.Err()
+	}
+	w.Progress(0.7)
+	res.Blobs, err = s.store(ctx, w, out, stem(voice, out, offset), timings.Shift(offset.Seconds()))
+	return res, err
+}
+
+// mix lays the music under the voice and says by how much the voice starts
+// later.
+func (s stage) mix(ctx context.Context, w consumers.Work, voice dsp.Audio, res *consumers.Result) (dsp.Audio, time.Duration, error) {
+	req := w.Job.Request.BGM
+	plan := mix.Default()
+	plan.Duck, plan.Accessible = req.Duck, req.Accessible
+	if req.Volume != nil {
+		plan.Volume = *req.Volume
+	}
+	id := req.Type
+	if id == "" {
+		id = Default
+	}
+	if id == None || plan.Volume == 0 {
+		plan.Volume = 0
+		res.Remarks = append(res.Remarks, "No music was asked for.")
+		padded := pad(voice, quiet)
+		out, _, err := mix.Mix(padded, mix.Music{}, plan)
+		return out, quiet, err
+	}
+	music, credit, err := s.music(ctx, id, plan.Length(voice.Duration()))
+	if err != nil {
+		return dsp.Audio{}, 0, fmt.Errorf("music %s: %w", id, err)
+	}
+	out, report, err := mix.Mix(voice, music, plan)
+	if err != nil {
+		return dsp.Audio{}, 0, err
+	}
+	res.Credit = credit
+	return out, report.VoiceOffset, nil
+}
+
+// pad puts silence around a.
+func pad(a dsp.Audio, d time.Duration) dsp.Audio {
+	n := int(d.Seconds() * float64(a.Rate))
+	out := dsp.New(a.Rate, len(a.Ch), a.Len()+2*n)
+	for c := range a.Ch {
+		copy(out.Ch[c][n:], a.Ch[c])
+	}
+	return out
+}
+
+// stem is the voice on the clock of the mix.
+func stem(voice, mixed dsp.Audio, offset time.Duration) dsp.Audio {
+	mono := voice.Mono()
+	n := int(float64(mixed.Len()) * float64(mono.Rate) / float64(mixed.Rate))
+	out := dsp.New(mono.Rate, 1, n)
+	copy(out.Ch[0][min(int(offset.Seconds()*float64(mono.Rate)), n):], mono.Ch[0])
+	return out
+}
+
+func (s stage) store(ctx context.Context, w consumers.Work, mixed, voice dsp.Audio, timings speech.Timings) (map[string]events.Blob, error) {
+	sound, err := s.blobs.PutSound(ctx, objectstore.Intermediates, w.Task, Name, "mix.wav", mixed)
+	if err != nil {
+		return nil, err
+	}
+	alone, err := s.blobs.PutSound(ctx, objectstore.Intermediates, w.Task, Name, "stem.wav", voice)
+	if err != nil {
+		return nil, err
+	}
+	line, err := s.blobs.PutJSON(ctx, objectstore.Intermediates, w.Task, Name, "timings.json", timings)
+	if err != nil {
+		return nil, err
+	}
+	blobs := map[string]events.Blob{events.BlobMix: sound, events.BlobStem: alone, events.BlobMixTimings: line}
+	if w.Job.Request.Kind == events.KindBGM {
+		blobs[events.BlobMP3], err = s.mp3(ctx, w, sound)
+	}
+	return blobs, err
+}
+
+// mp3 is what a client who asked for the mix alone downloads.
+func (s stage) mp3(ctx context.Context, w consumers.Work, sound events.Blob) (events.Blob, error) {
+	dir, done, err := s.blobs.TempDir()
+	if err != nil {
+		return events.Blob{}, err
+	}
+	defer done()
+	job := events.Job{Blobs: map[string]events.Blob{events.BlobMix: sound}}
+	if err := s.blobs.File(ctx, job, events.BlobMix, dir+"/mix.wav"); err != nil {
+		return events.Blob{}, err
+	}
+	path, err := s.encode(ctx, dir+"/mix.wav")
+	if err != nil {
+		return events.Blob{}, err
+	}
+	return s.blobs.PutFile(ctx, objectstore.Outputs, w.Task, Name, "mix.mp3", "audio/mpeg", path)
 }

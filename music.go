@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/videomsg/videomsg/dsp/mix"
+	"github.com/videomsg/videomsg/dsp/music"
+	"github.com/videomsg/videomsg/engines/ffmpeg"
+	"github.com/videomsg/videomsg/gateway"
+)
+
+// musicSeed makes the tracks that everybody hears in the previews.
+const musicSeed = 1
+
+// findMusic composes a piece of just the length the message needs.
+func findMusic(_ context.Context, id string, length time.Duration) (mix.Music, string, error) {
+	length = min(max(length, music.MinLength), music.MaxLength)
+	track, err := music.Piece(music.Style(id), musicSeed, length)
+	if err != nil {
+		return mix.Music{}, "", fmt.Errorf("%s: %w", id, err)
+	}
+	return mix.Music{Audio: track.Audio, Ends: true}, "", nil
+}
+
+func checkMusic(_ context.Context, id string) error {
+	if !slices.Contains(music.Styles(), music.Style(id)) {
+		return gateway.ErrUnknown
+	}
+	return nil
+}
+
+// encodeMP3 writes a WAV file as MP3 of 192 kbit/s.
+func encodeMP3(ctx context.Context, path string) (string, error) {
+	out := strings.TrimSuffix(path, ".wav") + ".mp3"
+	err := ffmpeg.Run(ctx, ffmpeg.Cmd{Name: "ffmpeg", Package: "ffmpeg", CPU: 10 * time.Minute, Args: []string{
+		"-hide_banner", "-nostdin", "-v", "error", "-y", "-protocol_whitelist", "file", "-f", "wav", "-i", path,
+		"-c:a", "libmp3lame", "-b:a", "192k", "-map_metadata", "-1", "-f", "mp3", out,
+	}})
+	return out, err
+}
