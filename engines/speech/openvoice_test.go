@@ -150,7 +150,7 @@ func TestListenFindsSyllablesAndSilence(t *testing.T) {
 	pcm = append(pcm, hum.Ch[0]...)
 	pcm = append(pcm, make([]float32, Rate/2)...)
 	pcm = append(pcm, hum.Ch[0]...)
-	tm := Listen(pcm)
+	tm := listen(pcm)
 	if err := tm.Validate(seconds(len(pcm))); err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestListenFindsSyllablesAndSilence(t *testing.T) {
 		t.Errorf("silence of %.2f s in %v", silence, tm.Phones)
 	}
 	for _, pcm := range [][]float32{nil, {0}, make([]float32, 1000), make([]float32, Rate)} {
-		if err := Listen(pcm).Validate(seconds(len(pcm))); err != nil {
+		if err := listen(pcm).Validate(seconds(len(pcm))); err != nil {
 			t.Error(err)
 		}
 		p := text.Prepare("あいう", text.Options{}).Pieces[0]

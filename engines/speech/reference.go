@@ -2,6 +2,10 @@ package speech
 
 import (
 	"context"
+	"fmt"
+
+	"github.com/videomsg/videomsg/dsp"
+	"github.com/videomsg/videomsg/engines"
 
 	"github.com/videomsg/videomsg/engines/speech/text"
 )
@@ -48,7 +52,7 @@ func (f Reference) speak(ctx context.Context, language string, p text.Piece) (pa
 // guess lays the characters of a piece over its sound in proportion, and calls
 // the mouth open where it is loud.
 func guess(p text.Piece, pcm []float32) Timings {
-	t := Listen(pcm)
+	t := listen(pcm)
 	var spans []phraseSpan
 	for _, ph := range t.Phones {
 		if ph.Silent() {
@@ -68,10 +72,10 @@ func guess(p text.Piece, pcm []float32) Timings {
 	return t
 }
 
-// Listen makes a timeline for speech of which nothing is known, mono at Rate:
+// listen makes a timeline for speech of which nothing is known, mono at Rate:
 // each rise of loudness is a syllable, its vowel chosen by where its power lies.
 // The result is Approximate and has phones only.
-func Listen(pcm []float32) Timings {
+func listen(pcm []float32) Timings {
 	t := Timings{SampleRate: Rate, Source: Approximate}
 	total := seconds(len(pcm))
 	fs, err := frames(pcm)
@@ -130,4 +134,23 @@ func Listen(pcm []float32) Timings {
 		at = i
 	}
 	return t
+}
+
+// FromSound is the speech of somebody's own recording, of which no text is
+// known: mono at Rate, with an approximate timeline of phones. Errors wrap
+// engines.ErrInput.
+func FromSound(a dsp.Audio) (Speech, error) {
+	if err := a.Check(); err != nil {
+		return Speech{}, fmt.Errorf("own sound: %w: %w", err, engines.ErrInput)
+	}
+	pcm, err := mono48(a)
+	if err != nil {
+		return Speech{}, fmt.Errorf("own sound: %w: %w", err, engines.ErrInput)
+	}
+	if len(pcm) == 0 {
+		return Speech{}, fmt.Errorf("own sound has no samples: %w", engines.ErrInput)
+	}
+	t := listen(pcm)
+	t.Engine = "upload"
+	return Speech{Audio: dsp.Audio{Rate: Rate, Ch: [][]float32{pcm}}, Timings: t, Voice: "upload"}, nil
 }
