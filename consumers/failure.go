@@ -47,6 +47,9 @@ func problem(stage string, err error) events.Problem {
 	case errors.Is(err, engines.ErrUnavailable):
 		p.Code = "UNAVAILABLE"
 		p.Detail = fmt.Sprintf("No engine of the %s stage is available.", stage)
+		if m, ok := errors.AsType[*engines.MissingError](err); ok {
+			p.Detail += " " + m.Reason() + "."
+		}
 	case errors.Is(err, errTooLong), errors.Is(err, errSilent):
 		p.Code = "TIMEOUT"
 		p.Detail = fmt.Sprintf("The %s stage took too long.", stage)

@@ -200,10 +200,11 @@ func executable(path string) bool {
 }
 
 func missing(c Cmd) error {
-	if c.Package == "" {
-		return fmt.Errorf("%s not found: %w", c.Name, engines.ErrUnavailable)
+	mend := "install it"
+	if c.Package != "" {
+		mend = "install the package " + c.Package
 	}
-	return fmt.Errorf("%s not found: install the package %s: %w", c.Name, c.Package, engines.ErrUnavailable)
+	return &engines.MissingError{What: c.Name, Mend: mend}
 }
 
 // limited wraps the command in prlimit (util-linux, always there on Debian),

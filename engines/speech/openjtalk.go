@@ -83,10 +83,10 @@ func (o OpenJTalk) voice() string {
 // says how to mend it.
 func (o OpenJTalk) Ready() error {
 	if _, err := os.Stat(filepath.Join(o.dictionary(), "sys.dic")); err != nil {
-		return fmt.Errorf("dictionary: %w (install open-jtalk-mecab-naist-jdic or set OPEN_JTALK_DIC): %w", err, engines.ErrUnavailable)
+		return &engines.MissingError{What: "the dictionary of Open JTalk", Mend: "install the package open-jtalk-mecab-naist-jdic or set OPEN_JTALK_DIC"}
 	}
 	if _, err := os.Stat(o.voice()); err != nil {
-		return fmt.Errorf("voice: %w (run scripts/voices.sh or set OPEN_JTALK_VOICE): %w", err, engines.ErrUnavailable)
+		return &engines.MissingError{What: "the voice of Open JTalk", Mend: "install the package hts-voice-nitech-jp-atr503-m001 (scripts/voices.sh) or set OPEN_JTALK_VOICE"}
 	}
 	return nil
 }
