@@ -119,10 +119,13 @@ func (f Framing) Rect(w, h int) image.Rectangle {
 			height = max(height, cy+1.4*s-y0)
 		}
 	}
+	// Nothing is below the picture: frame closer rather than leave more room above
+	// the head, but not closer than a talking head.
+	if over := y0 + height - float64(h); over > 0 {
+		height = max(height-over, min(height, 2.3*s))
+	}
 	if f.Beyond {
-		if y0+height > float64(h) { // nothing below the picture: slide up, then shrink
-			y0 = float64(h) - height
-		}
+		y0 = min(y0, float64(h)-height)
 		x0 := cx - height*ratio/2
 		r := image.Rect(int(math.Floor(x0)), int(math.Floor(y0)), 0, 0)
 		r.Max = r.Min.Add(image.Pt(max(2, int(height*ratio+0.5)), max(2, int(height+0.5))))

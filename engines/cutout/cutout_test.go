@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,10 +31,15 @@ import (
 	"github.com/videomsg/videomsg/vision/matting"
 )
 
+// drawOnce spares the tests a second of drawing each. Nobody writes to it.
+var drawOnce = sync.OnceValue(func() scenes.Scene {
+	return scenes.Draw(slices.Index(scenes.Names(), "bokeh"), 480, 384)
+})
+
 // scene is one portrait with its truth.
 func scene(t testing.TB) (scenes.Scene, Input) {
 	t.Helper()
-	s := scenes.Draw(slices.Index(scenes.Names(), "bokeh"), 600, 480)
+	s := drawOnce()
 	return s, Input{Image: s.Image, Faces: s.Faces}
 }
 
@@ -190,31 +196,38 @@ func TestRembg(t *testing.T) {
 	}
 	tests := []struct {
 		name  string
-		fake  rembgFake
+		fake  *rembgFake
 		model string
 		want  error // nil: served
 		other bool  // fails without a class
 		calls int32
 	}{
 		{name: "serves a mask", calls: 1},
-		{name: "repeats after a failure", fake: rembgFake{fail: 2}, calls: 3},
-		{name: "gives up", fake: rembgFake{fail: 100}, other: true, calls: 3},
+		{name: "repeats after a failure", fake: &rembgFake{fail: 2}, calls: 3},
+		{name: "gives up", fake: &rembgFake{fail: 100}, other: true, calls: 3},
 		{name: "does not repeat a refusal", model: "magic", want: engines.ErrPermanent, calls: 1},
-		{name: "refuses noise", fake: rembgFake{reply: noise}, want: engines.ErrPermanent, calls: 1},
-		{name: "refuses a turned mask", fake: rembgFake{reply: func(w http.ResponseWriter, size image.Point) bool {
+		{name: "refuses noise", fake: &rembgFake{reply: noise}, want: engines.ErrPermanent, calls: 1},
+		{name: "refuses a turned mask", fake: &rembgFake{reply: func(w http.ResponseWriter, size image.Point) bool {
 			w.Write(pngOf(t, image.NewGray(image.Rect(0, 0, size.Y, size.X))))
 			return true
 		}}, other: true, calls: 1},
-		{name: "refuses a photograph", fake: rembgFake{reply: func(w http.ResponseWriter, _ image.Point) bool { w.Write(pngOf(t, s.Image)); return true }}, other: true, calls: 3},
-		{name: "refuses half a picture", fake: rembgFake{reply: func(w http.ResponseWriter, _ image.Point) bool { b := pngOf(t, s.Alpha); w.Write(b[:len(b)/2]); return true }}, other: true, calls: 3},
-		{name: "takes a cut-out as well", fake: rembgFake{reply: func(w http.ResponseWriter, size image.Point) bool {
+		{name: "refuses a photograph", fake: &rembgFake{reply: func(w http.ResponseWriter, _ image.Point) bool { w.Write(pngOf(t, s.Image)); return true }}, other: true, calls: 3},
+		{name: "refuses half a picture", fake: &rembgFake{reply: func(w http.ResponseWriter, _ image.Point) bool {
+			b := pngOf(t, s.Alpha)
+			w.Write(b[:len(b)/2])
+			return true
+		}}, other: true, calls: 3},
+		{name: "takes a cut-out as well", fake: &rembgFake{reply: func(w http.ResponseWriter, size image.Point) bool {
 			w.Write(pngOf(t, cut(s, size.X, size.Y)))
 			return true
 		}}, calls: 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			fake := &tt.fake
+			fake := tt.fake
+			if fake == nil {
+				fake = &rembgFake{}
+			}
 			fake.t, fake.s = t, s
 			srv := httptest.NewServer(fake)
 			defer srv.Close()
@@ -456,8 +469,10 @@ func TestMCPClientAndServerMeet(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	handler := Server{Log: log, Remove: remove, Refine: refine, Pool: vision.NewPool(0), Version: "test",
-		Faces: func(*image.NRGBA) []image.Rectangle { return s.Faces }}.Handler()
+	handler := Server{
+		Log: log, Remove: remove, Refine: refine, Pool: vision.NewPool(0), Version: "test",
+		Faces: func(*image.NRGBA) []image.Rectangle { return s.Faces },
+	}.Handler()
 	var token atomic.Value
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token.Store(r.Header.Get("Authorization"))

@@ -41,8 +41,10 @@ func (c *canvas) scatter(n, margin float64, f func(x, y float64)) {
 // lights draws out-of-focus lamps: bright discs with a rim.
 func (c *canvas) lights(n, rmin, rmax, alpha float64, cols ...rgb) {
 	c.scatter(n, rmax, func(x, y float64) {
-		m := mark{x: x, y: y, r: rmin + (rmax-rmin)*c.rng.Float64()*c.rng.Float64(), soft: 0.006,
-			col: cols[c.rng.IntN(len(cols))], alpha: alpha * (0.3 + 0.7*c.rng.Float64()), add: true}
+		m := mark{
+			x: x, y: y, r: rmin + (rmax-rmin)*c.rng.Float64()*c.rng.Float64(), soft: 0.006,
+			col: cols[c.rng.IntN(len(cols))], alpha: alpha * (0.3 + 0.7*c.rng.Float64()), add: true,
+		}
 		c.stamp(disc, m)
 		m.alpha *= 0.5
 		c.stamp(ring, m)
@@ -91,8 +93,10 @@ func celebration(c *canvas) {
 		if c.calm(x, y) && depth > 0.3 || y > h*(0.35+0.75*c.rng.Float64()) {
 			return
 		}
-		m := mark{x: x, y: y, r: 0.008 + 0.012*depth, angle: c.rng.Float64() * 2 * math.Pi, soft: 0.001 + 0.006*math.Abs(depth-0.55),
-			col: cols[c.rng.IntN(len(cols))], alpha: 0.9, tint: flat(0.25)}
+		m := mark{
+			x: x, y: y, r: 0.008 + 0.012*depth, angle: c.rng.Float64() * 2 * math.Pi, soft: 0.001 + 0.006*math.Abs(depth-0.55),
+			col: cols[c.rng.IntN(len(cols))], alpha: 0.9, tint: flat(0.25),
+		}
 		if c.rng.Float64() < 0.2 {
 			m.r *= 1.2
 			c.stamp(star, m)
@@ -186,8 +190,10 @@ func spring(c *canvas) {
 		y := h * c.rng.Float64() * (0.03 + 0.27*corner*corner)
 		r := 0.03 + 0.028*c.rng.Float64()
 		a := c.rng.Float64() * 6
-		c.stamp(blossom, mark{x: x, y: y, r: r, angle: a, soft: 0.0025, col: hex(0xfbd0dd), alpha: 0.96,
-			tint: func(u, v float64) float64 { return 0.82 + 0.24*math.Hypot(u, v) }})
+		c.stamp(blossom, mark{
+			x: x, y: y, r: r, angle: a, soft: 0.0025, col: hex(0xfbd0dd), alpha: 0.96,
+			tint: func(u, v float64) float64 { return 0.82 + 0.24*math.Hypot(u, v) },
+		})
 		c.stamp(disc, mark{x: x, y: y, r: 0.15 * r, soft: 0.005, col: hex(0xe0758f), alpha: 0.8})
 	}
 	c.scatter(26, 0.02, func(x, y float64) {
@@ -195,8 +201,10 @@ func spring(c *canvas) {
 		if c.calm(x, y) && depth > 0.25 {
 			return
 		}
-		c.stamp(petal, mark{x: x, y: y, r: 0.008 + 0.014*depth, angle: c.rng.Float64() * 2 * math.Pi, soft: 0.001 + 0.01*math.Abs(depth-0.5),
-			col: mix(hex(0xf7b3c7), hex(0xffe7ee), c.rng.Float64()), alpha: 0.85, tint: flat(-0.1)})
+		c.stamp(petal, mark{
+			x: x, y: y, r: 0.008 + 0.014*depth, angle: c.rng.Float64() * 2 * math.Pi, soft: 0.001 + 0.01*math.Abs(depth-0.5),
+			col: mix(hex(0xf7b3c7), hex(0xffe7ee), c.rng.Float64()), alpha: 0.85, tint: flat(-0.1),
+		})
 	})
 }
 
@@ -226,8 +234,10 @@ func summer(c *canvas) {
 		for range 60 {
 			dx := (c.rng.Float64()*2 - 1)
 			top := (1 - dx*dx) * c.rng.Float64()
-			c.stamp(disc, mark{x: cl[0] + dx*cl[2]*1.3, y: cl[1] - top*cl[2]*0.75, r: cl[2] * (0.12 + 0.2*(1-math.Abs(dx))), soft: 0.03,
-				col: mix(hex(0xdfeaf2), hex(0xffffff), 0.3+0.7*top), alpha: 0.35})
+			c.stamp(disc, mark{
+				x: cl[0] + dx*cl[2]*1.3, y: cl[1] - top*cl[2]*0.75, r: cl[2] * (0.12 + 0.2*(1-math.Abs(dx))), soft: 0.03,
+				col: mix(hex(0xdfeaf2), hex(0xffffff), 0.3+0.7*top), alpha: 0.35,
+			})
 		}
 	}
 	c.blur(0.004)
@@ -253,8 +263,10 @@ func autumn(c *canvas) {
 		if c.calm(x, y) || y > h*0.34*corner+0.04 && y < h*(0.99-0.14*corner) && c.rng.Float64() > 0.08 {
 			return
 		}
-		m := mark{x: x, y: y, r: 0.028 + 0.04*depth, angle: c.rng.Float64() * 2 * math.Pi, soft: 0.0015 + 0.008*(1-depth),
-			col: cols[c.rng.IntN(len(cols))], alpha: 0.95, tint: func(u, v float64) float64 { return 1.05 - 0.2*math.Abs(u) + 0.1*v }}
+		m := mark{
+			x: x, y: y, r: 0.028 + 0.04*depth, angle: c.rng.Float64() * 2 * math.Pi, soft: 0.0015 + 0.008*(1-depth),
+			col: cols[c.rng.IntN(len(cols))], alpha: 0.95, tint: func(u, v float64) float64 { return 1.05 - 0.2*math.Abs(u) + 0.1*v },
+		}
 		if c.rng.Float64() < 0.3 {
 			m.col = hex(0xf0bd3c)
 			c.stamp(ginkgo, m)
@@ -350,8 +362,10 @@ func office(c *canvas) {
 	for i := range 26 {
 		a := -math.Pi/2 + (c.rng.Float64()*2-1)*1.2
 		r := 0.07 + 0.09*c.rng.Float64()
-		c.stamp(func(u, v float64) float64 { return math.Abs(v) - 0.16*(1-u*u) }, mark{x: 0.63*w + math.Cos(a)*r, y: 0.86*h + math.Sin(a)*r, r: r, angle: a,
-			col: mix(hex(0x4c7a4e), hex(0x8fb878), float64(i)/26), alpha: 0.95})
+		c.stamp(func(u, v float64) float64 { return math.Abs(v) - 0.16*(1-u*u) }, mark{
+			x: 0.63*w + math.Cos(a)*r, y: 0.86*h + math.Sin(a)*r, r: r, angle: a,
+			col: mix(hex(0x4c7a4e), hex(0x8fb878), float64(i)/26), alpha: 0.95,
+		})
 	}
 	c.stamp(slab(0.7, 0.8, 0.1), mark{x: 0.63 * w, y: 0.93 * h, r: 0.08, col: hex(0xe9e4da), alpha: 1, tint: sphere})
 	c.blur(0.016)
@@ -416,8 +430,10 @@ func washi(c *canvas) {
 			return
 		}
 		for range 14 {
-			c.stamp(slab(1, 0.7, 0.2), mark{x: x + 0.09*c.rng.NormFloat64()*0.5, y: y + 0.05*c.rng.NormFloat64()*0.5, r: 0.002 + 0.006*c.rng.Float64(), angle: 6 * c.rng.Float64(),
-				col: hex(0xd6b45e), alpha: 0.75})
+			c.stamp(slab(1, 0.7, 0.2), mark{
+				x: x + 0.09*c.rng.NormFloat64()*0.5, y: y + 0.05*c.rng.NormFloat64()*0.5, r: 0.002 + 0.006*c.rng.Float64(), angle: 6 * c.rng.Float64(),
+				col: hex(0xd6b45e), alpha: 0.75,
+			})
 		}
 	})
 }

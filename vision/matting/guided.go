@@ -75,9 +75,19 @@ func guided(g [3]field, p field, r int) [4]field {
 	// Means of the guide, the mask and their products.
 	type product struct{ a, b *field }
 	jobs := []product{
-		{&g[0], nil}, {&g[1], nil}, {&g[2], nil}, {&p, nil},
-		{&g[0], &p}, {&g[1], &p}, {&g[2], &p},
-		{&g[0], &g[0]}, {&g[0], &g[1]}, {&g[0], &g[2]}, {&g[1], &g[1]}, {&g[1], &g[2]}, {&g[2], &g[2]},
+		{&g[0], nil},
+		{&g[1], nil},
+		{&g[2], nil},
+		{&p, nil},
+		{&g[0], &p},
+		{&g[1], &p},
+		{&g[2], &p},
+		{&g[0], &g[0]},
+		{&g[0], &g[1]},
+		{&g[0], &g[2]},
+		{&g[1], &g[1]},
+		{&g[1], &g[2]},
+		{&g[2], &g[2]},
 	}
 	mean := make([]field, len(jobs))
 	pair(len(jobs), func(i int, scratch field) {

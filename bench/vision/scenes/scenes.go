@@ -57,7 +57,7 @@ func recipes() []recipe {
 		{name: "white on white", person: white2, noise: 1.5, back: shade(244, 244, 243)},
 		{name: "dark on dark", person: dark2, noise: 3, back: shade(44, 42, 46)},
 		{name: "busy and sharp", person: drawn.Options{Seed: 8, Cloth: color.NRGBA{190, 160, 60, 255}}, noise: 3, back: confetti},
-		{name: "bokeh", person: drawn.Options{Seed: 9, Cloth: color.NRGBA{50, 60, 80, 255}}, strands: 120, noise: 2, back: bokeh},
+		{name: "bokeh", person: drawn.Options{Seed: 9, Cloth: color.NRGBA{50, 60, 80, 255}}, strands: 120, noise: 2, back: bokeh()},
 		{name: "motion blur", person: drawn.Options{Seed: 10}, motion: 14, noise: 2, back: shade(150, 170, 160)},
 		{name: "two people", person: left, second: &right, noise: 2, back: shade(206, 200, 190)},
 		{name: "green screen", person: drawn.Options{Seed: 12, Cloth: color.NRGBA{200, 190, 200, 255}}, strands: 200, noise: 2, back: shade(30, 190, 60)},
@@ -239,19 +239,33 @@ func confetti(x, y float64) [3]float64 {
 	return [3]float64{190, 196, 200}
 }
 
-func bokeh(x, y float64) [3]float64 {
-	c := [3]float64{46, 62, 58}
-	for k := range 40 {
+// bokeh is a dark garden full of out-of-focus lamps.
+func bokeh() func(x, y float64) [3]float64 {
+	type lamp struct {
+		x, y, r float64
+		c       [3]float64
+	}
+	var lamps [40]lamp
+	for k := range lamps {
 		a := math.Mod(math.Abs(math.Sin(float64(k)*91.7)*4375.5), 1)
 		b := math.Mod(math.Abs(math.Sin(float64(k)*37.3)*9175.5), 1)
-		d := math.Hypot(x-1.6*a, y-b) / (0.04 + 0.06*math.Mod(a*7, 1))
-		w := 0.5 / (1 + math.Exp((d-1)*10))
-		t := [3]float64{230, 180 + 60*b, 90 + 120*a}
-		for i := range 3 {
-			c[i] += (t[i] - c[i]) * w
-		}
+		lamps[k] = lamp{1.6 * a, b, 0.04 + 0.06*math.Mod(a*7, 1), [3]float64{230, 180 + 60*b, 90 + 120*a}}
 	}
-	return c
+	return func(x, y float64) [3]float64 {
+		c := [3]float64{46, 62, 58}
+		for _, l := range lamps {
+			dx, dy := x-l.x, y-l.y
+			d2 := (dx*dx + dy*dy) / (l.r * l.r)
+			if d2 > 3 {
+				continue
+			}
+			w := 0.5 / (1 + math.Exp((math.Sqrt(d2)-1)*10))
+			for i := range 3 {
+				c[i] += (l.c[i] - c[i]) * w
+			}
+		}
+		return c
+	}
 }
 
 func wood(x, y float64) [3]float64 {
