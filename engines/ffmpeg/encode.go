@@ -1,0 +1,80 @@
+package ffmpeg
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/videomsg/videomsg/dsp"
+	"github.com/videomsg/videomsg/dsp/wav"
+)
+
+// MP3Bitrate is what the music stage delivers, in kbit/s.
+const MP3Bitrate = 192
+
+// mp3Rates are the sampling rates of MPEG-1 layer III that a constant 192
+// kbit/s stream may have; others become 48 kHz.
+var mp3Rates = [...]int{32000, 44100, 48000}
+
+// EncodeMP3 writes a as MP3 of constant bitrate, with the header that lets
+// players cut the encoder's delay. a has one or two channels. It needs ffmpeg
+// with libmp3lame; without ffmpeg it fails with engines.ErrUnavailable.
+func EncodeMP3(ctx context.Context, w io.Writer, a dsp.Audio) (err error) {
+	if err := a.Check(); err != nil {
+		return fmt.Errorf("encode mp3: %w", err)
+	}
+	if len(a.Ch) > 2 {
+		return fmt.Errorf("encode mp3: %d channels, at most 2", len(a.Ch))
+	}
+	dir, err := os.MkdirTemp("", "videomsg-encode-")
+	if err != nil {
+		return fmt.Errorf("encode mp3: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	path, err := filepath.Abs(filepath.Join(dir, "out.mp3"))
+	if err != nil {
+		return fmt.Errorf("encode mp3: %w", err)
+	}
+	rate := a.Rate
+	if !slices.Contains(mp3Rates[:], rate) {
+		rate = 48000
+	}
+	// A file and not a pipe: the length is written into its head at the end.
+	err = RunWithAudio(ctx, Cmd{Name: "ffmpeg", Package: "ffmpeg", Args: []string{
+		"-nostdin", "-v", "error", "-f", "wav", "-i", "pipe:0", "-map_metadata", "-1", "-c:a", "libmp3lame",
+		"-b:a", strconv.Itoa(MP3Bitrate) + "k", "-ar", strconv.Itoa(rate), "-id3v2_version", "0", "-f", "mp3", "file:" + path,
+	}}, a)
+	if err != nil {
+		return fmt.Errorf("encode mp3: %w", err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("encode mp3: %w", err)
+	}
+	defer f.Close()
+	if _, err := io.Copy(w, f); err != nil {
+		return fmt.Errorf("encode mp3: %w", err)
+	}
+	return nil
+}
+
+// RunWithAudio runs c with a on its standard input, as a WAVE file of float
+// samples. Errors are those of Run.
+func RunWithAudio(ctx context.Context, c Cmd, a dsp.Audio) error {
+	r, w := io.Pipe()
+	c.Stdin = r
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		// An error here is the pipe's, which Run reports as the program's end.
+		w.CloseWithError(wav.Encode(w, a, wav.Float32))
+	})
+	err := Run(ctx, c)
+	r.Close() // sets the writer free when the program did not read everything
+	wg.Wait()
+	return err
+}
