@@ -13,7 +13,9 @@ import (
 // refuses for 30 s, then lets one probe through. One breaker serves one base
 // URL, whatever the number of engines behind it. Our own cancellations and
 // refusals of a single input do not count.
-type Breaker struct{ cb *gobreaker.TwoStepCircuitBreaker[any] }
+type Breaker struct {
+	cb *gobreaker.TwoStepCircuitBreaker[any]
+}
 
 // NewBreaker returns a closed breaker; name appears in health reports.
 func NewBreaker(name string) *Breaker { return newBreaker(name, 5, 30*time.Second) }

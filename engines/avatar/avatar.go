@@ -82,10 +82,9 @@ func render(ctx context.Context, j Job, faces *face.Detector, threads int) (Vide
 		return Video{}, fmt.Errorf("encode video: %w", err)
 	}
 	v := Video{Path: path, Poster: enc.poster, Style: report.Style, Timing: report.Timing, Remarks: remarks(report)}
-	if v.Seconds, err = Verify(path, report.Seconds, report.W, report.H); err != nil {
-		return Video{}, err
-	}
-	return v, nil
+	format, err := Verify(path, report.Seconds, report.W, report.H)
+	v.Seconds = format.Video
+	return v, err
 }
 
 func classify(err error) error {

@@ -12,48 +12,62 @@ import (
 // ErrBadVideo says that a file is not the video it should be.
 var ErrBadVideo = errors.New("not the expected video")
 
-// Verify checks that the file is an MP4 of one AVC track of w × h pixels (both 0
-// for any) and one AAC track, ready for progressive download, and that both
-// tracks are seconds long within 0.1 s. It returns the picture track's length.
-func Verify(path string, seconds float64, w, h int) (float64, error) {
+// A Format is what a file says it is.
+type Format struct {
+	Width, Height int     // pixels
+	Video, Audio  float64 // seconds of each track as a player shows it
+}
+
+// Probe reads the structure of an MP4 file, which must have one AVC and one AAC
+// track and its index at the start.
+func Probe(path string) (Format, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return 0, err
+		return Format{}, err
 	}
 	defer f.Close() //nolint:errcheck // read only
 	info, err := mp4.Probe(f)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrBadVideo, err)
+		return Format{}, fmt.Errorf("%w: %w", ErrBadVideo, err)
 	}
 	if !info.FastStart {
-		return 0, fmt.Errorf("%w: the index is not at the start", ErrBadVideo)
+		return Format{}, fmt.Errorf("%w: the index is not at the start", ErrBadVideo)
 	}
-	var video, audio float64
-	var nv, na int
+	var out Format
+	var pictures, sounds int
 	for _, t := range info.Tracks {
 		if t.Timescale == 0 {
-			return 0, fmt.Errorf("%w: track without time scale", ErrBadVideo)
+			return Format{}, fmt.Errorf("%w: track without time scale", ErrBadVideo)
 		}
-		sec := trackSeconds(t, info.Timescale)
-		switch t.Codec {
-		case mp4.CodecAVC1:
-			nv++
-			video = sec
-			if t.AVC != nil && w != 0 && (int(t.AVC.Width) != w || int(t.AVC.Height) != h) {
-				return 0, fmt.Errorf("%w: %d×%d pixels, want %d×%d", ErrBadVideo, t.AVC.Width, t.AVC.Height, w, h)
-			}
-		case mp4.CodecMP4A:
-			na++
-			audio = sec
+		switch {
+		case t.Codec == mp4.CodecAVC1 && t.AVC != nil:
+			pictures++
+			out.Video = trackSeconds(t, info.Timescale)
+			out.Width, out.Height = int(t.AVC.Width), int(t.AVC.Height)
+		case t.Codec == mp4.CodecMP4A:
+			sounds++
+			out.Audio = trackSeconds(t, info.Timescale)
 		}
 	}
+	if pictures != 1 || sounds != 1 || len(info.Tracks) != 2 {
+		return Format{}, fmt.Errorf("%w: %d picture and %d sound tracks of %d", ErrBadVideo, pictures, sounds, len(info.Tracks))
+	}
+	return out, nil
+}
+
+// Verify probes the file and checks that both tracks are seconds long within
+// 0.1 s and that the picture has w × h pixels.
+func Verify(path string, seconds float64, w, h int) (Format, error) {
+	f, err := Probe(path)
 	switch {
-	case nv != 1 || na != 1 || len(info.Tracks) != 2:
-		return 0, fmt.Errorf("%w: %d picture and %d sound tracks of %d", ErrBadVideo, nv, na, len(info.Tracks))
-	case math.Abs(video-seconds) > 0.1 || math.Abs(audio-seconds) > 0.1:
-		return 0, fmt.Errorf("%w: %.3f s of picture, %.3f s of sound, want %.3f s", ErrBadVideo, video, audio, seconds)
+	case err != nil:
+		return f, err
+	case f.Width != w || f.Height != h:
+		return f, fmt.Errorf("%w: %d×%d pixels, want %d×%d", ErrBadVideo, f.Width, f.Height, w, h)
+	case math.Abs(f.Video-seconds) > 0.1 || math.Abs(f.Audio-seconds) > 0.1:
+		return f, fmt.Errorf("%w: %.3f s of picture, %.3f s of sound, want %.3f s", ErrBadVideo, f.Video, f.Audio, seconds)
 	}
-	return video, nil
+	return f, nil
 }
 
 // trackSeconds is what a player shows: the edit list, which leaves out the AAC

@@ -1,0 +1,374 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"log/slog"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/image/draw"
+
+	"github.com/videomsg/videomsg/broker"
+	"github.com/videomsg/videomsg/engines/avatar"
+	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/status"
+)
+
+// program is the real binary, built once and without the race detector: what is
+// killed and what makes videos is the program that users run.
+var program = func() func(t testing.TB) string {
+	var path string
+	var failed error
+	return func(t testing.TB) string {
+		t.Helper()
+		if path == "" && failed == nil {
+			dir, err := os.MkdirTemp("", "videomsg-test-*")
+			if err != nil {
+				t.Fatal(err)
+			}
+			path = filepath.Join(dir, "videomsg")
+			if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+				failed = fmt.Errorf("build: %w\n%s", err, out)
+			}
+		}
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		return path
+	}
+}()
+
+// service is a running binary.
+type service struct {
+	url string
+	cmd *exec.Cmd
+}
+
+// start runs `videomsg serve` on dir and waits until it listens.
+func start(t *testing.T, dir string, env ...string) *service {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program(t), "serve")
+	cmd.Env = append(os.Environ(), "DATA_DIR="+dir, "PORT=0", "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=1s")
+	cmd.Env = append(cmd.Env, env...)
+	cmd.Stderr = t.Output()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s := &service{cmd: cmd}
+	t.Cleanup(func() { s.kill() })
+	const says = "videomsg listens on "
+	line := make([]byte, 256)
+	n, err := out.Read(line)
+	if err != nil || !strings.HasPrefix(string(line[:n]), says) {
+		t.Fatalf("serve says %q, %v", line[:n], err)
+	}
+	s.url = strings.TrimSpace(strings.TrimPrefix(string(line[:n]), says))
+	go io.Copy(io.Discard, out) //nolint:errcheck // keeps the pipe open
+	return s
+}
+
+func (s *service) kill() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+// portraitPNG is the sample portrait, small, so that a video costs little.
+func portraitPNG(t testing.TB, side int) []byte {
+	t.Helper()
+	f, err := os.Open("testdata/portrait/sample.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	src, _, err := image.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dst := image.NewRGBA(image.Rect(0, 0, side, side))
+	draw.ApproxBiLinear.Scale(dst, dst.Rect, src, src.Bounds(), draw.Src, nil)
+	var buf bytes.Buffer
+	if err := png.Encode(&buf, dst); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// form is a multipart body; a value that is bytes is a file.
+func form(t testing.TB, fields map[string]any) (contentType string, body *bytes.Buffer) {
+	t.Helper()
+	body = &bytes.Buffer{}
+	w := multipart.NewWriter(body)
+	for name, v := range fields {
+		var err error
+		switch v := v.(type) {
+		case string:
+			err = w.WriteField(name, v)
+		case []byte:
+			var part io.Writer
+			if part, err = w.CreateFormFile(name, "file"); err == nil {
+				_, err = part.Write(v)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return w.FormDataContentType(), body
+}
+
+// post submits a form and returns the status code and the decoded answer.
+func post(t testing.TB, url string, fields map[string]any) (int, map[string]any) {
+	t.Helper()
+	ct, body := form(t, fields)
+	res, err := http.Post(url+"/api/video/generate", ct, body) //nolint:noctx // the test's own server
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // read only
+	var answer map[string]any
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, answer
+}
+
+// get decodes the answer to a GET.
+func get(t testing.TB, url string, v any) int {
+	t.Helper()
+	res, err := http.Get(url) //nolint:noctx,gosec // the test's own server
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // read only
+	if err := json.NewDecoder(res.Body).Decode(v); err != nil {
+		t.Fatalf("%s: %s: %v", url, res.Status, err)
+	}
+	return res.StatusCode
+}
+
+type taskStatus struct {
+	Status   string
+	VideoURL string `json:"video_url"`
+	Error    *struct{ Code, Detail string }
+	Stages   []struct {
+		Name, State, Engine string
+		FallbackFrom        []events.Fallback `json:"fallback_from"`
+	}
+}
+
+// TestNoTaskIsLostWhenTheProcessIsKilled submits 50 tasks, kills the whole
+// program twice while they run, and finds 50 videos and one end for each.
+func TestNoTaskIsLostWhenTheProcessIsKilled(t *testing.T) {
+	dir := t.TempDir()
+	portrait := portraitPNG(t, 200)
+	const n = 50
+	s := start(t, dir, "WORKERS_VIDEO=2")
+	var tasks []string
+	for range n {
+		code, answer := post(t, s.url, map[string]any{"image": portrait, "text": "はい。", "bgm_type": "none", "aspect": "source", "background": "original"})
+		if code != http.StatusAccepted {
+			t.Fatal(code, answer)
+		}
+		tasks = append(tasks, answer["task_id"].(string))
+	}
+	ended := func() (done int) {
+		for _, id := range tasks {
+			var st taskStatus
+			if code := get(t, s.url+"/api/video/status/"+id, &st); code != http.StatusOK {
+				t.Fatalf("status of %s answers %d", id, code)
+			}
+			switch st.Status {
+			case status.Completed, status.Failed, status.Canceled:
+				done++
+			}
+		}
+		return done
+	}
+	waitFor := func(want int) {
+		t.Helper()
+		for deadline := time.Now().Add(8 * time.Minute); ended() < want; time.Sleep(100 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d of %d tasks have ended", ended(), want)
+			}
+		}
+	}
+	for _, after := range []int{3, 12} {
+		waitFor(after)
+		s.kill()
+		s = start(t, dir, "WORKERS_VIDEO=2")
+	}
+	waitFor(n)
+	for _, id := range tasks {
+		checkFinished(t, s.url, id)
+	}
+	if left, err := os.ReadDir(filepath.Join(dir, "tmp")); err != nil || len(left) > 0 {
+		t.Errorf("files are left in the temporary directory: %v %v", left, err)
+	}
+}
+
+// checkFinished downloads the video of a completed task and counts its ends.
+func checkFinished(t *testing.T, url, id string) {
+	t.Helper()
+	var st taskStatus
+	get(t, url+"/api/video/status/"+id, &st)
+	if st.Status != status.Completed {
+		t.Errorf("%s: %s %+v", id, st.Status, st.Error)
+		return
+	}
+	res, err := http.Get(url + st.VideoURL) //nolint:noctx,gosec // the test's own server
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // read only
+	path := filepath.Join(t.TempDir(), id+".mp4")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(f, res.Body); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := avatar.Probe(path); err != nil {
+		t.Errorf("%s: %v", id, err)
+	}
+	var list struct{ Events []struct{ Event events.Event } }
+	get(t, url+"/api/tasks/"+id+"/events", &list)
+	ends := 0
+	for _, r := range list.Events {
+		if r.Event.Terminal() {
+			ends++
+		}
+	}
+	if ends != 1 {
+		t.Errorf("%s has %d terminal events", id, ends)
+	}
+}
+
+// TestSendMakesAVideoInOneProcess is the whole job without a server, and its
+// recorded events afterwards.
+func TestSendMakesAVideoInOneProcess(t *testing.T) {
+	dir := t.TempDir()
+	portrait := filepath.Join(dir, "p.png")
+	if err := os.WriteFile(portrait, portraitPNG(t, 256), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	video := filepath.Join(dir, "out", "v.mp4")
+	run := func(args ...string) string {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), program(t), args...)
+		cmd.Env = append(os.Environ(), "DATA_DIR="+filepath.Join(dir, "data"))
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	out := run("send", portrait, "おはようございます。", "-o", video)
+	for _, want := range []string{"image    ready", "voice    ready    openjtalk", "bgm      ready", "video    ready    portrait", video, "credit"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("send does not say %q:\n%s", want, out)
+		}
+	}
+	if _, err := avatar.Probe(video); err != nil {
+		t.Error(err)
+	}
+
+	s := start(t, filepath.Join(dir, "data"))
+	out = run("send", portrait, "Good morning.", "-o", video, "--server", s.url, "--language", "en", "--set", "bgm_type=none")
+	if !strings.Contains(out, "voice    ready    espeak") {
+		t.Errorf("English is not spoken by espeak-ng:\n%s", out)
+	}
+	task := strings.TrimPrefix(strings.SplitN(out, "\n", 2)[0], "task ")
+	timeline := run("replay", "--task", task, "--server", s.url)
+	for _, want := range []string{"task.submitted", "image.requested", "video.ready", "task.completed"} {
+		if strings.Count(timeline, want) != 1 {
+			t.Errorf("the timeline does not show %s once:\n%s", want, timeline)
+		}
+	}
+	s.kill()
+	if again := run("replay", "--task", task); again != timeline {
+		t.Errorf("the timeline differs when it is read from the data directory:\n%s\n%s", again, timeline)
+	}
+	if out := run("rebuild"); !strings.Contains(out, "1 tasks: 1 identical, 0 missing, 0 different") {
+		t.Errorf("rebuild says %s", out)
+	}
+}
+
+func TestMissingProgramsAreNamed(t *testing.T) {
+	dir := t.TempDir()
+	env := func(k string) string {
+		return map[string]string{"DATA_DIR": dir, "OPEN_JTALK_DIC": "/nowhere"}[k]
+	}
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"doctor"}, env, &out, t.Output()); err == nil {
+		t.Error("doctor is content")
+	}
+	if !strings.Contains(out.String(), "open-jtalk-mecab-naist-jdic") {
+		t.Errorf("doctor does not name the package:\n%s", out.String())
+	}
+	s := start(t, filepath.Join(dir, "serve"), "OPEN_JTALK_DIC=/nowhere")
+	_, answer := post(t, s.url, map[string]any{"image": portraitPNG(t, 128), "text": "漢字", "require": "voice=openjtalk"})
+	id := answer["task_id"].(string)
+	var st taskStatus
+	for deadline := time.Now().Add(time.Minute); st.Status != status.Failed; time.Sleep(50 * time.Millisecond) {
+		if get(t, s.url+"/api/video/status/"+id, &st); time.Now().After(deadline) {
+			t.Fatalf("the task is %s", st.Status)
+		}
+	}
+	if st.Error == nil || st.Error.Code != "UNAVAILABLE" || !strings.Contains(st.Error.Detail, "open-jtalk-mecab-naist-jdic") {
+		t.Errorf("the failure is %+v", st.Error)
+	}
+}
+
+func TestSettingsAreChecked(t *testing.T) {
+	bad := map[string]string{"PORT": "99999", "LOG_LEVEL": "LOUD", "STORAGE_BACKEND": "floppy", "WORKERS_VIDEO": "0", "TASK_TIMEOUT": "soon", "NATS_REPLICAS": "2"}
+	err := run(t.Context(), []string{"serve"}, func(k string) string { return bad[k] }, io.Discard, io.Discard)
+	if err == nil {
+		t.Fatal("bad settings are accepted")
+	}
+	for k, v := range bad {
+		if !strings.Contains(err.Error(), v) && !strings.Contains(err.Error(), k) {
+			t.Errorf("the error does not speak of %s=%s:\n%v", k, v, err)
+		}
+	}
+}
+
+func TestTwoProcessesDoNotShareADataDirectory(t *testing.T) {
+	dir := t.TempDir()
+	conf := broker.Config{DataDir: dir}
+	b, err := broker.Open(t.Context(), slog.Default(), conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := broker.Open(t.Context(), slog.Default(), conf); err == nil {
+		t.Fatal("a second broker opened the same directory")
+	}
+	b.Close()
+	b, err = broker.Open(context.WithoutCancel(t.Context()), slog.Default(), conf)
+	if err != nil {
+		t.Fatalf("the directory cannot be opened after it was closed: %v", err)
+	}
+	b.Close()
+}
