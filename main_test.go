@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,29 +27,36 @@ import (
 	"github.com/videomsg/videomsg/status"
 )
 
-// program is the real binary, built once and without the race detector: what is
+// build makes the real binary, once and without the race detector: what is
 // killed and what makes videos is the program that users run.
-var program = func() func(t testing.TB) string {
-	var path string
-	var failed error
-	return func(t testing.TB) string {
-		t.Helper()
-		if path == "" && failed == nil {
-			dir, err := os.MkdirTemp("", "videomsg-test-*")
-			if err != nil {
-				t.Fatal(err)
-			}
-			path = filepath.Join(dir, "videomsg")
-			if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-				failed = fmt.Errorf("build: %w\n%s", err, out)
-			}
-		}
-		if failed != nil {
-			t.Fatal(failed)
-		}
-		return path
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "videomsg-test-*")
+	if err != nil {
+		return "", err
 	}
-}()
+	path := filepath.Join(dir, "videomsg")
+	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil { //nolint:noctx // outlives the first test
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := build(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+func binary(t testing.TB) string {
+	t.Helper()
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // service is a running binary.
 type service struct {
@@ -59,7 +67,7 @@ type service struct {
 // start runs `videomsg serve` on dir and waits until it listens.
 func start(t *testing.T, dir string, env ...string) *service {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program(t), "serve")
+	cmd := exec.CommandContext(t.Context(), binary(t), "serve")
 	cmd.Env = append(os.Environ(), "DATA_DIR="+dir, "PORT=0", "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=1s")
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = t.Output()
@@ -277,7 +285,7 @@ func TestSendMakesAVideoInOneProcess(t *testing.T) {
 	video := filepath.Join(dir, "out", "v.mp4")
 	run := func(args ...string) string {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), program(t), args...)
+		cmd := exec.CommandContext(t.Context(), binary(t), args...)
 		cmd.Env = append(os.Environ(), "DATA_DIR="+filepath.Join(dir, "data"))
 		out, err := cmd.CombinedOutput()
 		if err != nil {
