@@ -261,7 +261,9 @@ func checkFinished(t *testing.T, url, id string) {
 	if _, err := avatar.Probe(path); err != nil {
 		t.Errorf("%s: %v", id, err)
 	}
-	var list struct{ Events []struct{ Event events.Event } }
+	var list struct {
+		Events []struct{ Event events.Event }
+	}
 	get(t, url+"/api/tasks/"+id+"/events", &list)
 	ends := 0
 	for _, r := range list.Events {
