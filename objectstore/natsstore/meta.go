@@ -79,7 +79,7 @@ func decodeMeta(msg stored) (meta, error) {
 		return meta{}, fmt.Errorf("meta at %d: %w: %w", msg.seq, objectstore.ErrCorrupt, err)
 	}
 	m.ModTime = msg.time
-	if list := m.Metadata[placesField]; list != "" {
+	if list := m.Metadata[placesField]; list != "" && !m.Deleted { // the stock client keeps it in a deletion
 		places, err := decodePlaces(list, int(m.Chunks))
 		if err != nil {
 			return meta{}, fmt.Errorf("meta at %d: %w: %w", msg.seq, objectstore.ErrCorrupt, err)

@@ -44,7 +44,7 @@ const (
 	getWindow  = 4 << 20
 	maxFetches = 6
 	// callTimeout bounds one request to the server.
-	callTimeout = 10 * time.Second
+	callTimeout = 5 * time.Second
 	// patience is how long a Put repeats what a restarting server or a leader
 	// election refuses; elections take seconds.
 	patience = 30 * time.Second
@@ -218,6 +218,27 @@ func (s *Store) metas(ctx context.Context, f func(meta) (bool, error)) error {
 			return nil
 		}
 	}
+}
+
+// Space returns the room of the bucket by its own limit; without a limit it is
+// the server's disk that counts, which the server's operator watches, and Total
+// is 0.
+func (s *Store) Space(ctx context.Context) (objectstore.Space, error) {
+	var out struct {
+		Config struct {
+			MaxBytes int64 `json:"max_bytes"`
+		} `json:"config"`
+		State struct {
+			Bytes int64 `json:"bytes"`
+		} `json:"state"`
+	}
+	if err := s.call(ctx, "STREAM.INFO."+s.stream(), struct{}{}, &out); err != nil {
+		return objectstore.Space{}, fmt.Errorf("space of bucket %s: %w", s.bucket, err)
+	}
+	if out.Config.MaxBytes <= 0 {
+		return objectstore.Space{}, nil
+	}
+	return objectstore.Space{Free: max(0, out.Config.MaxBytes-out.State.Bytes), Total: out.Config.MaxBytes}, nil
 }
 
 // purge removes the messages of subject, those before sequence below only unless

@@ -14,8 +14,13 @@ import (
 
 func startServer(t testing.TB, dir string) *server.Server {
 	t.Helper()
+	return startServerAt(t, dir, -1)
+}
+
+func startServerAt(t testing.TB, dir string, port int) *server.Server {
+	t.Helper()
 	srv, err := server.NewServer(&server.Options{
-		ServerName: "test", JetStream: true, StoreDir: dir, Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true,
+		ServerName: "test", JetStream: true, StoreDir: dir, Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -48,7 +48,8 @@ func (s *Store) put(ctx context.Context, key string, r io.Reader, onlyNew bool) 
 	case <-ctx.Done():
 		return objectstore.Info{}, ctx.Err()
 	}
-	w := &writer{s: s, id: nuid.Next()}
+	w := &writer{s: s, id: nuid.Next(), lost: s.nc.StatusChanged(nats.RECONNECTING)}
+	defer s.nc.RemoveStatusListener(w.lost)
 	w.subject = s.chunkSubject(w.id)
 	committed := false
 	defer func() {
@@ -124,6 +125,10 @@ func readFull(r io.Reader, b []byte) (n int, err error) {
 	return n, err
 }
 
+// maxDrops is how often a chunk may turn out to be stored before the ones it
+// follows: once because it overtook, once because its first copy was.
+const maxDrops = 3
+
 // writer sends the chunks of one object, in order, with a window of
 // acknowledgements outstanding. It keeps every chunk until it is acknowledged.
 type writer struct {
@@ -134,6 +139,8 @@ type writer struct {
 	places  []uint64 // sequences of the acknowledged chunks
 	window  []chunk  // sent and not yet taken into places, oldest first
 	free    [][]byte
+	// lost tells that the connection broke: acknowledgements under way do not come.
+	lost chan nats.Status
 }
 
 // chunk is a message under way. Its message id makes the server drop a second
@@ -186,7 +193,7 @@ func (w *writer) retire(ctx context.Context, n int) error {
 			return nil // recovered
 		}
 		c := &w.window[0]
-		if err := c.wait(ctx); err != nil {
+		if err := w.wait(ctx, c); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -206,7 +213,7 @@ func (w *writer) retire(ctx context.Context, n int) error {
 
 // wait returns when the fate of c is known: c.seq is set, or an error is
 // returned that leaves it open whether the stream has the chunk.
-func (c *chunk) wait(ctx context.Context) error {
+func (w *writer) wait(ctx context.Context, c *chunk) error {
 	if c.seq != 0 {
 		return nil
 	}
@@ -220,8 +227,30 @@ func (c *chunk) wait(ctx context.Context) error {
 	case err := <-c.ack.Err():
 		c.ack = nil
 		return classify(err)
+	case <-w.lost:
+		w.forget()
+		if c.seq != 0 {
+			return nil
+		}
+		return fmt.Errorf("connection broke: %w", objectstore.ErrUnavailable)
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// forget takes the acknowledgements that have come and gives up the others.
+func (w *writer) forget() {
+	for i := range w.window {
+		c := &w.window[i]
+		if c.seq != 0 || c.ack == nil {
+			continue
+		}
+		select {
+		case ack := <-c.ack.Ok():
+			c.seq = ack.Sequence
+		default:
+		}
+		c.ack = nil
 	}
 }
 
@@ -240,7 +269,7 @@ func (w *writer) take(c *chunk) bool {
 // id, so that the server stores it once.
 func (w *writer) recover(ctx context.Context) error {
 	for i := range w.window {
-		if err := w.window[i].wait(ctx); ctx.Err() != nil {
+		if err := w.wait(ctx, &w.window[i]); ctx.Err() != nil {
 			return ctx.Err()
 		} else if err != nil && !objectstore.Retryable(err) {
 			return err
@@ -258,6 +287,9 @@ func (w *writer) recover(ctx context.Context) error {
 			err := w.resend(ctx, c)
 			if err == nil && w.take(c) {
 				break
+			}
+			if err == nil && c.attempt >= maxDrops {
+				return fmt.Errorf("bucket was emptied or made anew meanwhile: %w", objectstore.ErrUnavailable)
 			}
 			if err == nil { // stored at first, after later chunks
 				err = w.drop(ctx, c)
@@ -295,14 +327,12 @@ func (w *writer) drop(ctx context.Context, c *chunk) error {
 }
 
 func (w *writer) resend(ctx context.Context, c *chunk) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	ack, err := w.s.js.PublishMsg(ctx, w.msg(*c), jetstream.WithRetryAttempts(0))
-	if err != nil {
+	var err error
+	if c.ack, err = w.s.js.PublishMsgAsync(w.msg(*c), jetstream.WithRetryAttempts(0)); err != nil {
+		c.ack = nil
 		return classify(err)
 	}
-	c.seq = ack.Sequence
-	return nil
+	return w.wait(ctx, c)
 }
 
 // discard purges what was sent, under a context of its own because that of Put
@@ -311,7 +341,7 @@ func (w *writer) discard(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
 	for i := range w.window {
-		if err := w.window[i].wait(ctx); errors.Is(err, context.DeadlineExceeded) {
+		if err := w.wait(ctx, &w.window[i]); errors.Is(err, context.DeadlineExceeded) {
 			break
 		}
 	}

@@ -42,8 +42,8 @@ func (s *Memory) store(ctx context.Context, op, key string, r io.Reader, onlyNew
 		return objectstore.Info{}, err
 	}
 	var data []byte
+	b := make([]byte, 32<<10)
 	for empty := 0; ; {
-		b := make([]byte, 32<<10)
 		n, err := r.Read(b)
 		if n < 0 || n > len(b) {
 			return objectstore.Info{}, fmt.Errorf("%s %s: reader returned %d of %d bytes", op, key, n, len(b))
