@@ -115,7 +115,7 @@ func newLabel(text string, w, h int) (*label, error) {
 		}
 		pen += adv
 	}
-	size := max(11, 0.030*float64(min(w, h)))
+	size := max(11, 0.034*float64(min(w, h)))
 	size = min(size, (float64(w)-8)/(pen+0.6))
 	margin := 0.28 * size
 	l := &label{w: (int(pen*size+2*margin) + 2) &^ 1, h: (int(1.15*size+2*margin) + 2) &^ 1}

@@ -66,7 +66,7 @@ func layOut(in Input, f face.Face, w, h int) scene {
 		origin = mask.Bounds().Min
 	}
 	s.tex = image.NewNRGBA(image.Rect(0, 0, w, h))
-	if !dst.Eq(s.tex.Rect) && mask == nil {
+	if !dst.Eq(s.tex.Rect) {
 		copy(s.tex.Pix, backdropOf(in.Image, w, h).Pix)
 	}
 	xdraw.CatmullRom.Scale(s.tex, dst, in.Image, src.Add(b.Min), draw.Src, nil)

@@ -185,9 +185,17 @@ func (t *talking) rows(f *Frame, y0, y1 int, p *Pose, j *jaw, cam camera) {
 		row := y / cell
 		fy := (float32(y%cell) + 0.5) / cell
 		upper, lower := t.grid[row*t.gw:(row+1)*t.gw], t.grid[(row+1)*t.gw:(row+2)*t.gw]
-		for col := range t.gw - 1 {
-			c := t.cells[row*t.gw+col]
+		cells := t.cells[row*t.gw : row*t.gw+t.gw-1]
+		for col := 0; col < len(cells); col++ {
+			c := cells[col]
 			x0, x1 := col*cell, min(w, col*cell+cell)
+			if c&cellClear != 0 { // the background moves as a whole: one long line
+				for col+1 < len(cells) && cells[col+1]&cellClear != 0 {
+					col++
+				}
+				t.background(f, segment{y: y, x0: x0, x1: min(w, col*cell+cell)}, cam)
+				continue
+			}
 			a, b, d, e := &upper[col], &upper[col+1], &lower[col], &lower[col+1]
 			var lx, ly, rx, ry float32
 			if c&cellFine != 0 {
@@ -206,8 +214,6 @@ func (t *talking) rows(f *Frame, y0, y1 int, p *Pose, j *jaw, cam camera) {
 				s.cx, s.cy = lx+(d.sx-a.sx)*0.5/cell, ly+(d.sy-a.sy)*0.5/cell
 			}
 			switch {
-			case c&cellClear != 0:
-				t.background(f, s, cam)
 			case c&(cellFine|cellEdge) == 0 && c&cellOpaque != 0:
 				t.foreground(f, s)
 			case c&(cellFine|cellEdge) == 0:
