@@ -114,7 +114,7 @@ func (e *Espeak) Voices(ctx context.Context) ([]Voice, error) {
 	for _, v := range list {
 		quality := Plain
 		if text.Primary(v.language) == "ja" {
-			if e.Kana == nil {
+			if e.Readings == nil {
 				continue
 			}
 			quality = Robotic

@@ -23,12 +23,12 @@ import (
 // phonemes are laid over the sound. It is safe for concurrent use; the zero
 // value is ready.
 //
-// Japanese it can only read from kana: see Kana.
+// Japanese it can only read from kana: see Readings.
 type Espeak struct {
 	Program string // "" is espeak-ng in the system path
-	// Kana returns Japanese text in kana; nil means that this engine refuses
+	// Readings turns Japanese into kana; nil means that this engine refuses
 	// Japanese. espeak-ng itself reads kanji as the words "Chinese letter".
-	Kana func(s string) (string, error)
+	Readings *Readings
 
 	mu     sync.Mutex
 	voices []espeakVoice
@@ -131,7 +131,7 @@ func (e *Espeak) Speak(ctx context.Context, r Request) (Speech, error) {
 		return Speech{}, err
 	}
 	japanese := text.Japanese(r.Language)
-	if japanese && e.Kana == nil {
+	if japanese && e.Readings == nil {
 		return Speech{}, fmt.Errorf("%q without readings: %w", r.Language, ErrLanguage)
 	}
 	voices, err := e.list(ctx)
@@ -195,10 +195,20 @@ func (e *Espeak) piece(ctx context.Context, p text.Piece, r Request, voice strin
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	file := filepath.Join(dir, "s.wav")
 	line := p.Text
+	var written []text.Span // of p.Text: what is one word to the voice
 	if japanese {
-		if line, err = e.Kana(line); err != nil {
-			return part{}, fmt.Errorf("read %d characters: %w", len(p.Source), err)
+		phrases, err := e.Readings.phrases(p)
+		if err != nil {
+			return part{}, fmt.Errorf("read %d characters: %w: %w", len(p.Source), err, engines.ErrUnavailable)
 		}
+		var kana []string
+		for _, ph := range phrases {
+			kana = append(kana, ph.kana)
+			written = append(written, text.Span{From: ph.from, To: ph.to})
+		}
+		line = strings.Join(kana, " ")
+	} else {
+		written = spaced(p.Text)
 	}
 	// The mark shapes the melody of the clause before it.
 	line += map[string]string{"？": "?", "！": "!", "。": ".", "\n": ".", "、": ","}[p.Mark]
@@ -223,7 +233,7 @@ func (e *Espeak) piece(ctx context.Context, p text.Piece, r Request, voice strin
 	if len(said) == 0 {
 		return part{piece: p}, nil
 	}
-	t := lay(said, pcm, p)
+	t := lay(said, pcm, p, written)
 	t.Engine = "espeak-ng"
 	return part{piece: p, samples: pcm, timings: t}, nil
 }

@@ -1,21 +1,25 @@
 package speech
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
+
+// languageSwitch is how espeak-ng announces words of another language:
+// (en)…(fr).
+var languageSwitch = regexp.MustCompile(`\([a-z-]+\)`)
 
 // readIPA turns the output of espeak-ng --ipa --sep=_ into words of phonemes in
 // the set of Phone. A line is a clause; between clauses stands an empty word.
 func readIPA(out string) [][]string {
 	var words [][]string
+	out = languageSwitch.ReplaceAllString(out, "_")
 	for _, line := range strings.Split(out, "\n") {
 		clause := false
 		for _, w := range strings.Fields(line) {
-			// A switch of language is announced in parentheses: (en)…(ja).
-			if i := strings.IndexByte(w, '('); i >= 0 {
-				w = strings.Join(strings.FieldsFunc(w, func(r rune) bool { return r == '(' || r == ')' }), "_")
-			}
 			var phones []string
 			for _, token := range strings.Split(w, "_") {
 				phones = append(phones, fold(token)...)
@@ -43,7 +47,7 @@ func fold(token string) []string {
 		}
 		out = append(out, p)
 	}
-	rs := []rune(token)
+	rs := []rune(norm.NFD.String(token)) // ã is an a that is nasal
 	for i := 0; i < len(rs); i++ {
 		next := rune(0)
 		if i+1 < len(rs) {

@@ -8,7 +8,7 @@ import (
 )
 
 // lay places known phonemes on the sound of a piece and its words in the text.
-func lay(said [][]string, pcm []float32, p text.Piece) Timings {
+func lay(said [][]string, pcm []float32, p text.Piece, written []text.Span) Timings {
 	t := Timings{SampleRate: Rate, Source: Aligned}
 	var seq []string
 	var owner []int // word of each phone, -1 for a pause
@@ -35,15 +35,14 @@ func lay(said [][]string, pcm []float32, p text.Piece) Timings {
 		}
 		last = owner[i]
 	}
-	t.Words = match2(spans, p)
+	t.Words = matched(spans, p, written)
 	return t
 }
 
-// match2 gives spoken words their places in the text: one to one when there are
-// as many of them as written words, else in proportion to their length.
-func match2(spans [][2]float64, p text.Piece) []Word {
-	var written []text.Span // of p.Text
-	for i, r := range []rune(p.Text) {
+// spaced returns the words of a text in a script that separates them.
+func spaced(s string) []text.Span {
+	var written []text.Span
+	for i, r := range []rune(s) {
 		if unicode.IsSpace(r) || strings.ContainsRune("-—–/", r) {
 			continue
 		}
@@ -53,6 +52,12 @@ func match2(spans [][2]float64, p text.Piece) []Word {
 			written = append(written, text.Span{From: i, To: i + 1})
 		}
 	}
+	return written
+}
+
+// matched gives spoken words their places in the text: one to one when there are
+// as many of them as written words, else in proportion to their length.
+func matched(spans [][2]float64, p text.Piece, written []text.Span) []Word {
 	if len(written) == 0 || len(spans) == 0 {
 		return nil
 	}

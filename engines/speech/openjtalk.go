@@ -91,6 +91,13 @@ func (o OpenJTalk) Ready() error {
 	return nil
 }
 
+func (o OpenJTalk) dictionaryReady() error {
+	if _, err := os.Stat(filepath.Join(o.dictionary(), "sys.dic")); err != nil {
+		return fmt.Errorf("dictionary: %w (install open-jtalk-mecab-naist-jdic or set OPEN_JTALK_DIC): %w", err, engines.ErrUnavailable)
+	}
+	return nil
+}
+
 // Engine is o as a link of a chain.
 func (o OpenJTalk) Engine() engines.Engine[Request, Speech] {
 	return engines.Engine[Request, Speech]{Name: "openjtalk", Run: o.Speak}

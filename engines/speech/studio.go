@@ -49,6 +49,9 @@ type Studio struct {
 // New returns the engines of c; nothing is called or started yet.
 func New(c Config) (*Studio, error) {
 	s := &Studio{openjtalk: c.OpenJTalk, espeak: &Espeak{Program: c.Espeak}, mayUse: c.MayUse, previews: map[string]*preview{}}
+	if c.OpenJTalk.dictionaryReady() == nil {
+		s.espeak.Readings = NewReadings(c.OpenJTalk.dictionary())
+	}
 	var err error
 	if c.VoicevoxURL != "" {
 		s.voicevox, err = NewVoicevox(VoicevoxConfig{
@@ -65,6 +68,14 @@ func New(c Config) (*Studio, error) {
 		}
 	}
 	return s, nil
+}
+
+// Close ends what the engines hold open. Nothing may speak after.
+func (s *Studio) Close() error {
+	if s.espeak.Readings == nil {
+		return nil
+	}
+	return s.espeak.Readings.Close()
 }
 
 // OpenVoice is the cloning service; nil when none is configured.
