@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func program(t testing.TB) string {
+func builtBinary(t testing.TB) string {
 	t.Helper()
 	path, err := build()
 	if err != nil {
@@ -67,7 +67,7 @@ type service struct {
 // start runs `videomsg serve` on dir and waits until it listens.
 func start(t *testing.T, dir string, env ...string) *service {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program(t), "serve")
+	cmd := exec.CommandContext(t.Context(), builtBinary(t), "serve")
 	cmd.Env = append(os.Environ(), "DATA_DIR="+dir, "PORT=0", "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=1s")
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = t.Output()
@@ -287,7 +287,7 @@ func TestSendMakesAVideoInOneProcess(t *testing.T) {
 	video := filepath.Join(dir, "out", "v.mp4")
 	run := func(args ...string) string {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), program(t), args...)
+		cmd := exec.CommandContext(t.Context(), builtBinary(t), args...)
 		cmd.Env = append(os.Environ(), "DATA_DIR="+filepath.Join(dir, "data"))
 		out, err := cmd.CombinedOutput()
 		if err != nil {

@@ -129,7 +129,7 @@ func TestBadRequestsLeaveNothingBehind(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 	s.kill()
-	cmd := exec.CommandContext(t.Context(), program(t), "replay")
+	cmd := exec.CommandContext(t.Context(), builtBinary(t), "replay")
 	cmd.Env = append(os.Environ(), "DATA_DIR="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("the stream is not empty: %v\n%s", err, out)
