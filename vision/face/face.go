@@ -113,9 +113,11 @@ func (d *Detector) Detect(img image.Image) []Face {
 }
 
 const (
-	searchSide = 640 // longer side of the raster that is searched
+	coarseSide = 320 // longer side of the raster that is searched first
+	fineSide   = 640 // and when that gives no certain face
 	minFace    = 24  // smallest face there, pixels
 	minScore   = 5
+	certain    = 50 // score at which the search stops
 	maxFaces   = 24
 )
 
@@ -175,28 +177,49 @@ type hit struct {
 	score            float64
 }
 
-// search slides the face finder over the picture, upright first and tilted if
-// that gives no certain face.
+// search slides the face finder over the picture: coarse before fine, upright
+// before tilted, until there is a certain face.
 func (d *Detector) search(pyr pyramid, w, h int) []hit {
-	long := float64(max(w, h))
-	k := searchSide / long // original to search raster
-	src, s := pyr.level(1, k)
-	side := searchSide
-	// A square raster, because pigo's rotated test confuses rows and columns at the border.
-	pix := make([]uint8, side*side)
-	for y := range side {
-		for x := range side {
-			pix[y*side+x] = uint8(src.at((float64(x)+0.5)/k*s, (float64(y)+0.5)/k*s) + 0.5)
-		}
-	}
-	rows, cols := min(side, int(float64(h)*k+0.5)), min(side, int(float64(w)*k+0.5))
+	long := max(w, h)
 	var hits []hit
 	best := 0.0
-	// 1/32 of a turn is pigo's step; the value must lie a little above it
-	for _, turn := range []float64{0, 1, -1, 2, -2} {
-		if turn != 0 && best >= 50 {
+	for _, side := range []int{min(coarseSide, long), min(fineSide, long)} {
+		if best >= certain {
 			break
 		}
+		pass := d.pass(pyr, w, h, side)
+		for _, h := range pass {
+			best = max(best, h.score)
+		}
+		hits = append(hits, pass...)
+		if side == long {
+			break // the finer raster would be the same
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b hit) int {
+		return -compare(a.score*math.Sqrt(a.size), b.score*math.Sqrt(b.size))
+	})
+	return hits[:min(len(hits), 4*maxFaces)]
+}
+
+// pass searches one raster of the given side.
+func (d *Detector) pass(pyr pyramid, w, h, side int) (hits []hit) {
+	k := float64(side) / float64(max(w, h)) // original to raster
+	src, s := pyr.level(1, k)
+	// A square raster, because pigo's rotated test confuses rows and columns at the border.
+	pix := make([]uint8, side*side)
+	rows, cols := min(side, int(float64(h)*k+0.5)), min(side, int(float64(w)*k+0.5))
+	for y := range side {
+		for x := range side {
+			pix[y*side+x] = uint8(src.at((float64(min(x, cols-1))+0.5)/k*s, (float64(min(y, rows-1))+0.5)/k*s) + 0.5)
+		}
+	}
+	best := 0.0
+	for _, turn := range []float64{0, 1, -1, 2, -2} {
+		if turn != 0 && best >= certain {
+			break
+		}
+		// 1/32 of a turn is pigo's step; the value must lie a little above it
 		a := turn / 32
 		if a < 0 {
 			a++
@@ -209,7 +232,7 @@ func (d *Detector) search(pyr pyramid, w, h int) []hit {
 			ImageParams: pigo.ImageParams{Pixels: pix, Rows: rows, Cols: cols, Dim: side},
 		}
 		if a > 0 {
-			p.Rows, p.Cols, p.MinSize = side, side, 48
+			p.Rows, p.Cols, p.MinSize = side, side, 2*minFace
 		}
 		for _, c := range d.finder.ClusterDetections(d.finder.RunCascade(p, a), 0.2) {
 			if c.Q < minScore || c.Row >= rows || c.Col >= cols {
@@ -219,15 +242,10 @@ func (d *Detector) search(pyr pyramid, w, h int) []hit {
 				x: float64(c.Col) / k, y: float64(c.Row) / k, size: float64(c.Scale) / k,
 				turn: -turn / 16 * math.Pi, score: float64(c.Q),
 			})
-			if c.Scale > 50 {
-				best = max(best, float64(c.Q))
-			}
+			best = max(best, float64(c.Q))
 		}
 	}
-	slices.SortStableFunc(hits, func(a, b hit) int {
-		return -compare(a.score*math.Sqrt(a.size), b.score*math.Sqrt(b.size))
-	})
-	return hits[:min(len(hits), 4*maxFaces)]
+	return hits
 }
 
 // The canonical raster: 100 pixels per pupil distance.
