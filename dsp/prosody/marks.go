@@ -17,6 +17,12 @@ const (
 	markWeak    = 0.3  // below this correlation the tracked period is used as it is
 
 	anchorSeconds = 4.0 // the anchor lies in the first part of a long stretch
+
+	// A stretch is not a voice when its pulses resemble each other less than
+	// runWeak on average, or runShortWeak when there are fewer than runShort:
+	// noise bursts look periodic for a moment.
+	runWeak, runShortWeak = 0.55, 0.8
+	runShort              = 4
 )
 
 // mark fills Marks and Runs.
@@ -51,6 +57,8 @@ type marker struct {
 	w    *window
 	corr []float32 // correlation by lag of the coarse search
 	back []float64
+	sum  float64 // of the correlations in this stretch
+	n    int
 }
 
 // stretch marks the voiced frames [a, b).
@@ -66,7 +74,7 @@ func (m *marker) stretch(a, b int) error {
 	if err != nil {
 		return err
 	}
-	m.back = m.back[:0]
+	m.back, m.sum, m.n = m.back[:0], 0, 0
 	for at := anchor; ; {
 		period := m.period(at)
 		next, ok, err := m.next(at, period, -1)
@@ -102,8 +110,11 @@ func (m *marker) stretch(a, b int) error {
 		}
 		at = next
 	}
-	if len(t.Marks)-first < 2 { // one pulse has no period
+	k := len(t.Marks) - first
+	mean := m.sum / float64(max(1, m.n))
+	if k < 2 || mean < runWeak || k < runShort && mean < runShortWeak {
 		t.Marks = t.Marks[:first]
+		clear(t.F0[a:b])
 		return nil
 	}
 	t.Runs = append(t.Runs, Run{first, len(t.Marks)})
@@ -162,7 +173,7 @@ func (m *marker) next(pos, period float64, dir int) (next float64, ok bool, err 
 		return 0, false, nil
 	}
 	q := m.w.q
-	if err := m.w.need(c-hi-half-2*q, c+hi+half+2*q); err != nil {
+	if err := m.w.need(c-hi-half-4*q, c+hi+half+4*q); err != nil {
 		return 0, false, err
 	}
 	ref := m.w.x(c-half, c+half+1)
@@ -181,6 +192,7 @@ func (m *marker) next(pos, period float64, dir int) (next float64, ok bool, err 
 	for l < hi && right > best {
 		l, left, best, right = l+1, best, right, at(l+2)
 	}
+	m.sum, m.n = m.sum+float64(best), m.n+1
 	if best < markWeak {
 		return pos + float64(dir)*period, true, nil
 	}

@@ -123,9 +123,8 @@ func (p Params) Resolve() (Plan, error) {
 	plan.TiltDB = k*e.tiltDB + effortTiltDB*plan.GainDB/(20*math.Log10(MaxEnergyBoost))
 	if k > 0 {
 		plan.TremorHz, plan.TremorCents = e.tremorHz, k*e.tremorCents
+		plan.FinalRise, plan.PhraseSlopeDB = k*e.finalRise, k*e.phraseSlopeDB
 	}
-	plan.FinalRise = k * e.finalRise
-	plan.PhraseSlopeDB = k * e.phraseSlopeDB
 	plan.Pauses = make(map[string]float64, len(p.Pauses))
 	// A natural pause shrinks less than the speech around it.
 	natural := math.Pow(e.pauses, k) * math.Pow(plan.Rate, -0.7)

@@ -137,8 +137,8 @@ func newSynth(src Source, t *Track, p Plan, w *warp, emit func([][]float32) erro
 	s := &synth{
 		track: t, plan: p, warp: w, win: newWindow(src, p.changesTime()), rate: f, hop: unvoicedHop * f,
 		keep: !p.changesPitch() && p.Formant == 1,
-		seed: 1,
-		out:  newMixer(src.Rate, src.Channels, w.length(), emit),
+		seed: 1, entered: -1,
+		out: newMixer(src.Rate, src.Channels, w.length(), emit),
 	}
 	if p.changesPitch() {
 		s.ratio = t.melody(p)

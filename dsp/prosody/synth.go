@@ -42,10 +42,12 @@ type synth struct {
 	seed  uint64
 	run   int // first run not yet passed
 	mark  int // last mark chosen
-	prev  grain
-	cur   grain
-	count int
-	out   *mixer
+	// entered is the run of the last voiced grain.
+	entered int
+	prev    grain
+	cur     grain
+	count   int
+	out     *mixer
 }
 
 const (
@@ -56,6 +58,7 @@ const (
 	longestCopy   = 0.1
 	longestPeriod = 1 / 50.0
 	shortestStep  = 1 / 800.0 // of a synthesis period
+	entryRoom     = 0.0003    // between the last unvoiced grain and the first pulse
 	onsetGuard    = 0.0007    // no grain before an onset reads closer to it
 )
 
@@ -84,6 +87,9 @@ func (s *synth) layAll(tick func(done float64) error) error {
 func (s *synth) lay(u, n float64) (float64, error) {
 	t := s.track
 	ti, kind := s.warp.inv(math.Min(u, n))
+	if u > n { // past the end the source is silent, and time goes on
+		ti, kind = ti+u-n, segFree
+	}
 	lo := ti
 	if s.count > 0 {
 		lo = math.Min(ti, s.cur.m)
@@ -93,18 +99,26 @@ func (s *synth) lay(u, n float64) (float64, error) {
 		return 0, err
 	}
 	if k, ok := s.nearestMark(ti); ok && kind != segFill && kind != segCut {
-		m := t.Marks[k]
-		if s.count == 0 || !s.cur.voiced {
+		if s.count == 0 || !s.cur.voiced || s.entered != s.run {
 			// Entering voiced sound: the pulse itself must land where the map
 			// puts it, or its offset stays for the whole run.
-			if f := s.warp.fwd(m); s.count == 0 || f > s.cur.u+0.0003*s.rate {
-				u, ti = f, m
+			f := s.warp.fwd(t.Marks[k])
+			if s.count > 0 && f <= s.cur.end+entryRoom*s.rate && k+1 < t.Runs[s.run].End {
+				k++
+				s.mark = k
+				f = s.warp.fwd(t.Marks[k])
 			}
+			if s.count == 0 || f > s.cur.end+entryRoom*s.rate {
+				u, ti = f, t.Marks[k]
+			}
+			s.entered = s.run
 		}
+		m := t.Marks[k]
 		l, r := s.periods(k)
 		period := r
-		if s.keep && s.plan.Rate <= 2.0/3 {
-			if p := s.periodAt(k, ti); p > 0 {
+		if s.plan.Rate <= 2.0/3 || s.plan.Rate >= 1.5 {
+			mid, _ := s.warp.inv(math.Min(u+r/2, n))
+			if p := s.periodAt(k, mid); p > 0 {
 				period = p
 			}
 		}
@@ -185,34 +199,26 @@ func (s *synth) periods(k int) (l, r float64) {
 	return l, r
 }
 
-// periodAt interpolates between the centres of neighbouring periods. It is used
-// when pulses are repeated: repeating the exact period would make steps.
-func (s *synth) periodAt(k int, ti float64) float64 {
+// periodAt interpolates between the centres of neighbouring periods around mark
+// k. It is used when many pulses are repeated or left out: there the exact
+// periods of the pulses used would make steps.
+func (s *synth) periodAt(k int, at float64) float64 {
 	m := s.track.Marks
 	run := s.track.Runs[s.run]
-	at := func(j int) (centre, length float64, ok bool) {
-		if j < run.First || j+1 >= run.End {
-			return 0, 0, false
-		}
-		return (m[j] + m[j+1]) / 2, m[j+1] - m[j], true
-	}
-	j := k
-	if ti < m[k] {
+	centre := func(j int) float64 { return (m[j] + m[j+1]) / 2 }
+	j := min(max(k, run.First), run.End-2)
+	for j > run.First && centre(j) > at {
 		j--
 	}
-	c0, d0, ok := at(j)
-	if !ok {
-		return 0
+	for j+2 < run.End-1 && centre(j+1) < at {
+		j++
 	}
-	o := j + 1
-	if ti < c0 {
-		o = j - 1
-	}
-	c1, d1, ok := at(o)
-	if !ok {
+	d0 := m[j+1] - m[j]
+	if j+2 >= run.End || at <= centre(j) {
 		return d0
 	}
-	return d0 + (d1-d0)*(ti-c0)/(c1-c0)
+	d1 := m[j+2] - m[j+1]
+	return d0 + (d1-d0)*min((at-centre(j))/(centre(j+1)-centre(j)), 1)
 }
 
 // continuation is the source position for an unvoiced grain at u: the natural
@@ -282,8 +288,10 @@ func (s *synth) similar(ref, x []float32, stop func(int) bool) int {
 func (s *synth) fillGap(g *grain) {
 	w := s.warp
 	i := w.at
-	mid := w.in[i]
-	room := math.Min(mid-w.in[max(0, i-1)], 0.04*s.rate) - s.hop
+	mid, room := w.in[i], 0.0
+	if i > 0 && w.kind[i-1] == segGap {
+		room = math.Min(mid-w.in[i-1], 0.04*s.rate) - s.hop
+	}
 	if room < 4*s.hop {
 		g.silent = true
 		return

@@ -9,8 +9,17 @@ import (
 
 // Yin estimates the pitch of x around sample c in hertz (de Cheveigné and
 // Kawahara 2002): the first deep dip of the normalised difference function,
-// refined by a parabola. 0 means no period between low and high hertz.
+// refined by a parabola. 0 means no clear period between low and high hertz.
 func Yin(x []float32, rate, c int, low, high float64) float64 {
+	return yin(x, rate, c, low, high, yinClear)
+}
+
+// Dips of the normalised difference function that count as clear, and that count
+// at all where a period is known to be there.
+const yinClear, yinAny = 0.15, 0.4
+
+// yin takes the deepest dip below loose when none is below yinClear.
+func yin(x []float32, rate, c int, low, high, loose float64) float64 {
 	lagMax := int(float64(rate)/low) + 2
 	lagMin := max(2, int(float64(rate)/high))
 	w := max(int(0.016*float64(rate)), int(1.2*float64(rate)/low))
@@ -41,9 +50,16 @@ func Yin(x []float32, rate, c int, low, high float64) float64 {
 	}
 	best := 0
 	for l := lagMin; l < lagMax; l++ {
-		if nd[l] < 0.15 && nd[l] <= nd[l-1] && nd[l] < nd[l+1] {
+		if nd[l] < yinClear && nd[l] <= nd[l-1] && nd[l] < nd[l+1] {
 			best = l
 			break
+		}
+	}
+	if best == 0 { // none deep enough: the deepest, if it is a dip at all
+		for l := lagMin; l < lagMax; l++ {
+			if nd[l] < loose && nd[l] <= nd[l-1] && nd[l] < nd[l+1] && (best == 0 || nd[l] < nd[best]) {
+				best = l
+			}
 		}
 	}
 	if best == 0 {
@@ -82,7 +98,7 @@ func PitchError(s Signal, y dsp.Audio, factor, semitones float64) (cents []float
 		for t := iv.Start; t < iv.End; t += 0.005 {
 			want := s.F0(t) * math.Exp2(semitones/12)
 			n++
-			got := Yin(y.Ch[0], y.Rate, int(math.Round(t*factor*float64(y.Rate))), max(40, 0.6*want), 1.7*want)
+			got := yin(y.Ch[0], y.Rate, int(math.Round(t*factor*float64(y.Rate))), max(40, 0.6*want), 1.7*want, yinAny)
 			if got == 0 {
 				miss++
 				continue
@@ -248,7 +264,7 @@ func melCepstrum(x []float32, rate int, t, f0 float64) []float64 {
 	}
 	h := int(1.5 * float64(rate) / f0)
 	c := int(math.Round(t * float64(rate)))
-	if c-h < 0 || c+h+1 > len(x) {
+	if c-h < 0 || c+h+1 > len(x) || 2*h+1 > 4096 {
 		return nil
 	}
 	pad := make([]float32, 4096)
