@@ -2,7 +2,8 @@
 // writes contact sheets to look at.
 //
 //	go run ./bench/vision -out sheets            table and sheets
-//	go run ./bench/vision -peer                  also OpenCV's grabCut, same prior (python3-opencv)
+//	go run ./bench/vision -peer                  OpenCV's grabCut with the same prior (python3-opencv)
+//	go run ./bench/vision -rss                   peak memory of a 12-megapixel photo
 package main
 
 import (
@@ -27,16 +28,24 @@ func main() {
 	python := flag.String("python", "/usr/bin/python3", "Python with cv2")
 	w := flag.Int("w", 1152, "scene width")
 	h := flag.Int("h", 896, "scene height")
+	rss := flag.Bool("rss", false, "measure the peak memory of a 12-megapixel photo")
+	file := flag.String("measure", "", "used by -rss: picture to read and cut")
+	face := flag.String("face", "", "used by -rss: x0,y0,x1,y1")
 	flag.Parse()
-	if err := run(os.Stdout, *out, *w, *h); err != nil {
+	var err error
+	switch {
+	case *file != "":
+		err = measure(os.Stdout, *file, *face)
+	case *rss:
+		err = memory(os.Stdout)
+	case *peer:
+		err = compare(os.Stdout, *python)
+	default:
+		err = run(os.Stdout, *out, *w, *h)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
-	}
-	if *peer {
-		if err := compare(os.Stdout, *python); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
 	}
 }
 
@@ -129,4 +138,13 @@ func cpu() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// peakMB is the largest resident memory so far, in megabytes.
+func peakMB() float64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return float64(u.Maxrss) * 1024 / 1e6
 }

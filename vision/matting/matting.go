@@ -208,3 +208,13 @@ func seedsOf(o Options, w, h int) []seed {
 
 // Blur is the mean of a mask over squares of radius r pixels.
 func Blur(m *image.Gray, r int) *image.Gray { return box(fieldOf(m), max(r, 1)).gray() }
+
+// Shape is the shape prior around the faces for a w × h picture: 255 where a
+// person all but surely is. It is empty without a usable face.
+func Shape(w, h int, faces []image.Rectangle) *image.Gray {
+	seeds := seedsOf(Options{Faces: faces}, w, h)
+	if len(seeds) == 0 {
+		return image.NewGray(image.Rect(0, 0, w, h))
+	}
+	return shapePrior(w, h, seeds, 1).gray()
+}
