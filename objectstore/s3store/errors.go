@@ -80,9 +80,6 @@ func (s *Store) classify(err error) error {
 	if _, ok := errors.AsType[*aws.RequestCanceledError](err); ok {
 		return mark(err, objectstore.ErrUnavailable, "")
 	}
-	if _, ok := errors.AsType[credentialsError](err); ok {
-		return mark(err, objectstore.ErrConfig, "no credentials were found")
-	}
 	switch {
 	case status == http.StatusNotFound:
 		return mark(err, objectstore.ErrNotFound, "")
@@ -97,12 +94,6 @@ func (s *Store) classify(err error) error {
 	}
 	// No answer: refused, reset, timed out, cut off.
 	return mark(err, objectstore.ErrUnavailable, "")
-}
-
-// credentialsError is the SDK's error for a chain that found no credentials.
-type credentialsError interface {
-	error
-	CanRefresh() bool
 }
 
 func mark(err, as error, hint string) error {

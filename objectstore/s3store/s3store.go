@@ -10,6 +10,7 @@
 package s3store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,8 @@ type Config struct {
 	HTTPClient *http.Client
 	// MaxAttempts bounds how often a request is sent; 0 means 5.
 	MaxAttempts int
+
+	maxBackoff time.Duration // shorter in tests; 0 means 5 s
 }
 
 // Validate checks c by itself.
@@ -69,6 +72,12 @@ type Store struct {
 func New(ctx context.Context, base aws.Config, c Config) (*Store, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
+	}
+	if base.Credentials == nil {
+		return nil, fmt.Errorf("open bucket %s: no credentials are configured: %w", c.Bucket, objectstore.ErrConfig)
+	}
+	if _, err := base.Credentials.Retrieve(ctx); err != nil {
+		return nil, fmt.Errorf("open bucket %s: no credentials were found: %w: %w", c.Bucket, objectstore.ErrConfig, err)
 	}
 	client := s3.NewFromConfig(base, c.options)
 	public := client
@@ -106,7 +115,7 @@ func (c Config) options(o *s3.Options) {
 	}
 	o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 		r.MaxAttempts = attempts
-		r.MaxBackoff = 5 * time.Second
+		r.MaxBackoff = cmp.Or(c.maxBackoff, 5*time.Second)
 	})
 	if c.HTTPClient != nil {
 		o.HTTPClient = c.HTTPClient
