@@ -156,7 +156,7 @@ func (a *arranger) accompany(bar int, c chord) {
 			idx = a.r.below(4)
 		}
 		at := 4*float64(bar) + float64(i)/2
-		vel := (0.66 + 0.2*float64(b2i(i == 0)) + 0.06*float64(b2i(i%4 == 0))) * (0.65 + 0.35*d)
+		vel := (0.66 + 0.2*float64(b2i(i == 0)) + 0.06*float64(b2i(i%4 == 0))) * (0.5 + 0.5*d)
 		if !a.st.strum {
 			dur := 0.5 * 1.9
 			a.add(note{at: at, dur: dur, pitch: tones[idx], vel: vel, play: a.st.main, pan: 0.36 + 0.07*float64(idx)})
@@ -187,7 +187,7 @@ func (a *arranger) drums(bar int) {
 		return
 	}
 	for _, part := range a.st.kit.parts() {
-		if part.fullOnly && a.density(bar) < 0.75 {
+		if a.density(bar) < part.from {
 			continue
 		}
 		for i, v := range part.hits {

@@ -6,19 +6,19 @@ import "math"
 type kit struct{ kick, snap, clap, shaker figure }
 
 type drumPart struct {
-	hits     figure
-	play     instrument
-	gain     float64
-	pan      float64
-	fullOnly bool // only in full bars
+	hits figure
+	play instrument
+	gain float64
+	pan  float64
+	from float64 // density of a bar from which the part joins in
 }
 
 func (k kit) parts() []drumPart {
 	return []drumPart{
-		{k.kick, kickDrum, 0.8, 0.5, false},
-		{k.snap, snapDrum, 0.5, 0.45, false},
-		{k.clap, clapDrum, 0.45, 0.52, true},
-		{k.shaker, shakerDrum, 0.6, 0.66, false},
+		{k.kick, kickDrum, 0.8, 0.5, 0.7},
+		{k.snap, snapDrum, 0.5, 0.45, 0.6},
+		{k.clap, clapDrum, 0.45, 0.52, 0.75},
+		{k.shaker, shakerDrum, 0.6, 0.66, 0.5},
 	}
 }
 

@@ -1,5 +1,7 @@
 package music
 
+import "slices"
+
 // key is a scale at a pitch. Notes are MIDI numbers (69 = 440 Hz); degrees
 // count scale steps from the tonic and go on beyond the octave.
 type key struct {
@@ -82,16 +84,15 @@ func leadVoices(k key, chords []chord) {
 	}
 }
 
-// stack puts the tones in close position from the tone rot upwards, the lowest
-// at or above base.
+// stack puts the tones in close position, within an octave, from the tone rot
+// upwards; the lowest is at or above base.
 func stack(k key, tones []int, rot, base int) []int {
+	low := base + mod(k.class(tones[rot])-base, 12)
 	v := make([]int, len(tones))
-	at := base
-	for i := range tones {
-		at += mod(k.class(tones[(rot+i)%len(tones)])-at, 12)
-		v[i] = at
-		at++
+	for i, t := range tones {
+		v[i] = low + mod(k.class(t)-low, 12)
 	}
+	slices.Sort(v)
 	return v
 }
 

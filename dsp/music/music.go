@@ -1,7 +1,9 @@
 // Package music composes and renders background music: five styles, any number
 // of different tracks from seeds, all of it calculated here, so that it belongs
 // to nobody. A track is either a loop without a seam or a piece of a wanted
-// length that ends on its own final chord. Equal arguments give equal samples.
+// length that ends on its own final chord. Equal arguments give equal samples (on
+// processors that fuse multiplication and addition: equal to 16 bits, but for a
+// rounding here and there).
 //
 // The way from a seed to sound: a style (style.go) names tempo, chords and
 // instruments; harmony.go voices the chords; arrange.go and tune.go write the

@@ -1,6 +1,9 @@
 package music
 
-import "math"
+import (
+	"iter"
+	"math"
+)
 
 // A table is one period of a band-limited wave.
 const tableSize = 2048
@@ -78,11 +81,28 @@ func sustain(play instrument, f, dur float64) (left, right []float32) {
 // swell is raised-cosine up in attack seconds and down from dur to the end.
 func swell(x []float32, attack, dur float64) {
 	up, off := int(attack*Rate), int(dur*Rate)
-	for i := range min(up, len(x)) {
-		x[i] *= float32(0.5 - 0.5*math.Cos(math.Pi*float64(i)/float64(up)))
+	head := x[:min(up, len(x))]
+	for i, c := range cosine(len(head), up, 0) {
+		head[i] *= 0.5 - 0.5*c
 	}
-	for i := off; i < len(x); i++ {
-		x[i] *= float32(0.5 + 0.5*math.Cos(math.Pi*float64(i-off+1)/float64(len(x)-off)))
+	tail := x[min(off, len(x)):]
+	for i, c := range cosine(len(tail), len(tail), 1) {
+		tail[i] *= 0.5 + 0.5*c
+	}
+}
+
+// cosine yields n values of cos(π·(i+first)/half), by recurrence.
+func cosine(n, half, first int) iter.Seq2[int, float32] {
+	return func(yield func(int, float32) bool) {
+		w := math.Pi / float64(max(1, half))
+		k := 2 * math.Cos(w)
+		now, before := math.Cos(w*float64(first)), math.Cos(w*float64(first-1))
+		for i := range n {
+			if !yield(i, float32(now)) {
+				return
+			}
+			now, before = k*now-before, now
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func render(st style, notes []note, beat float64, n int, loop bool) dsp.Audio {
 		b.dry[c], b.wet[c] = make([]float32, n), make([]float32, n)
 	}
 	cache := map[cacheKey]sound{}
-	noise := newRandom(uint64(len(notes)), st.name)
+	noise := newRandom(0, st.name)
 	for _, e := range notes {
 		key := cacheKey{e.play, e.pitch, int(math.Round(e.dur * beat)), min(2, int(e.vel*3))}
 		s, ok := cache[key]

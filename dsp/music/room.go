@@ -6,14 +6,13 @@ import "math"
 // length, mixed by a Householder matrix, damped like air and walls. Its tail
 // is about 1.7 s; the input is delayed by 18 ms and freed of bass.
 type room struct {
-	lines   [8][]float64
-	at      [8]int
-	gain    [8]float64
-	damp    [8]float64
-	pre     [2][]float64
-	preAt   int
-	hp      [2]float64
-	density float64
+	lines [8][]float64
+	at    [8]int
+	gain  [8]float64
+	damp  [8]float64
+	pre   [2][]float64
+	preAt int
+	hp    [2]float64
 }
 
 const (

@@ -55,7 +55,12 @@ func (a *arranger) phrase(bar int, chords []chord, rhythm []beat, contour []int,
 		} else {
 			last = a.step(last, contour[i])
 		}
-		last = max(leadLow, min(leadHigh, last))
+		for last < leadLow {
+			last += semitonesPerOctave
+		}
+		for last > leadHigh {
+			last -= semitonesPerOctave
+		}
 		a.add(note{at: 4*float64(bar) + b.at, dur: b.dur, pitch: last, vel: a.st.leadGain, play: a.st.lead, pan: 0.55, wet: 1.3})
 	}
 	return last
