@@ -87,12 +87,16 @@ func stages(c config, store objectstore.Store) ([]consumers.Stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("face detector: %w", err)
 	}
+	remove, refine, err := c.Cutout.Chains()
+	if err != nil {
+		return nil, fmt.Errorf("matting engines: %w", err)
+	}
 	threads := max(runtime.GOMAXPROCS(0), 1)
 	table := []consumers.Stage{
-		image.Stage(blobs, faces),
+		image.Stage(blobs, faces, remove, refine),
 		voice.Stage(blobs, speakers(c), ownSpeech),
 		prosody.Stage(blobs),
-		bgm.Stage(blobs, findMusic, encodeMP3),
+		bgm.Stage(blobs, findMusic),
 		video.Stage(blobs, avatar.Chain{avatar.Portrait(faces, threads), avatar.Still(faces, threads)}, 1),
 	}
 	for i := range table {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/videomsg/videomsg/broker"
+	"github.com/videomsg/videomsg/engines/cutout"
 	"github.com/videomsg/videomsg/gateway"
 )
 
@@ -27,6 +28,7 @@ type config struct {
 	Broker      broker.Config
 	Gateway     gateway.Config
 	Speech      speechConfig
+	Cutout      cutout.Config
 	Workers     map[string]int // per stage; 0 or absent is the stage's own number
 }
 
@@ -113,6 +115,17 @@ func settings() []setting {
 		{"S3_BUCKET_NAME", "", "bucket of the s3 backend", str(func(c *config) *string { return &c.Storage.Bucket })},
 		{"AWS_REGION", "us-west-2", "region of the bucket", str(func(c *config) *string { return &c.Storage.Region })},
 		{"S3_ENDPOINT_URL", "", "S3-compatible server; empty is AWS", str(func(c *config) *string { return &c.Storage.Endpoint })},
+		{"MATTING_ENGINES", "", "order of the matting engines: mcp, sagemaker, bedrock, rembg, local, none", str(func(c *config) *string { return &c.Cutout.Order })},
+		{"AWS_MCP_ENDPOINT", "", "MCP server with the tools remove_background and refine_segmentation", str(func(c *config) *string { return &c.Cutout.MCPEndpoint })},
+		{"AWS_MCP_TOKEN", "", "bearer token for it", str(func(c *config) *string { return &c.Cutout.MCPToken })},
+		{"AWS_MCP_TOOL_REMOVE", "", "name of its removing tool", str(func(c *config) *string { return &c.Cutout.MCPRemove })},
+		{"AWS_MCP_TOOL_REFINE", "", "name of its refining tool", str(func(c *config) *string { return &c.Cutout.MCPRefine })},
+		{"SAGEMAKER_MATTING_ENDPOINT", "", "your SageMaker endpoint that removes backgrounds", str(func(c *config) *string { return &c.Cutout.SageMaker })},
+		{"SAGEMAKER_REFINE_ENDPOINT", "", "your SageMaker endpoint that refines masks", str(func(c *config) *string { return &c.Cutout.SageMakerRefine })},
+		{"BEDROCK_MATTING_MODEL", "", "Bedrock model that removes backgrounds; each call costs money", str(func(c *config) *string { return &c.Cutout.BedrockModel })},
+		{"REMBG_URL", "", "rembg server", str(func(c *config) *string { return &c.Cutout.RembgURL })},
+		{"REMBG_MODEL", "", "its model; empty is birefnet-portrait", str(func(c *config) *string { return &c.Cutout.RembgModel })},
+		{"REMBG_REFINE", "", "`sam` lets it refine masks", str(func(c *config) *string { return &c.Cutout.RembgRefine })},
 		{"OPEN_JTALK_DIC", "", "dictionary of Open JTalk; empty is Debian's", str(func(c *config) *string { return &c.Speech.Dictionary })},
 		{"OPEN_JTALK_VOICE", "", "HTS voice of Open JTalk; empty looks in Debian's place and in DATA_DIR/voices", str(func(c *config) *string { return &c.Speech.Voice })},
 	}

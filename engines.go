@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
-	"github.com/videomsg/videomsg/consumers"
 	"github.com/videomsg/videomsg/dsp"
-	"github.com/videomsg/videomsg/dsp/wav"
 	"github.com/videomsg/videomsg/engines"
+	"github.com/videomsg/videomsg/engines/ffmpeg"
 	"github.com/videomsg/videomsg/engines/speech"
 )
 
@@ -33,20 +33,20 @@ func speakers(c config) engines.Chain[speech.Request, speech.Speech] {
 
 func (a *app) checkVoice(_ context.Context, _ string) error { return nil }
 
-// ownSpeech decodes speech that a client recorded itself.
-func ownSpeech(_ context.Context, path string) (speech.Speech, error) {
+// ownSpeech decodes speech that a client recorded itself. When each sound was
+// said is not known; the mouth follows the loudness.
+func ownSpeech(ctx context.Context, path string) (speech.Speech, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return speech.Speech{}, err
 	}
 	defer f.Close() //nolint:errcheck // read only
-	a, err := wav.Decode(f, consumers.MaxSound*wav.MaxRate)
-	if err != nil {
-		return speech.Speech{}, fmt.Errorf("%w: %w", engines.ErrInput, err)
-	}
-	a, err = dsp.Resample(a.Mono(), speech.Rate)
+	a, _, err := ffmpeg.DecodeAudio(ctx, f, ffmpeg.Limits{Bytes: 50_000_000, Duration: 300 * time.Second})
 	if err != nil {
 		return speech.Speech{}, err
+	}
+	if a, err = dsp.Resample(a.Mono(), speech.Rate); err != nil {
+		return speech.Speech{}, fmt.Errorf("%w: %w", engines.ErrInput, err)
 	}
 	return speech.Speech{Audio: a, Timings: speech.Timings{SampleRate: speech.Rate, Source: speech.Approximate, Engine: "upload"}}, nil
 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/videomsg/videomsg/dsp/mix"
 	"github.com/videomsg/videomsg/dsp/music"
-	"github.com/videomsg/videomsg/engines/ffmpeg"
 	"github.com/videomsg/videomsg/gateway"
 )
 
@@ -31,14 +29,4 @@ func checkMusic(_ context.Context, id string) error {
 		return gateway.ErrUnknown
 	}
 	return nil
-}
-
-// encodeMP3 writes a WAV file as MP3 of 192 kbit/s.
-func encodeMP3(ctx context.Context, path string) (string, error) {
-	out := strings.TrimSuffix(path, ".wav") + ".mp3"
-	err := ffmpeg.Run(ctx, ffmpeg.Cmd{Name: "ffmpeg", Package: "ffmpeg", CPU: 10 * time.Minute, Args: []string{
-		"-hide_banner", "-nostdin", "-v", "error", "-y", "-protocol_whitelist", "file", "-f", "wav", "-i", path,
-		"-c:a", "libmp3lame", "-b:a", "192k", "-map_metadata", "-1", "-f", "mp3", out,
-	}})
-	return out, err
 }

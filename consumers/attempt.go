@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/videomsg/videomsg/broker"
+	"github.com/videomsg/videomsg/engines"
 	"github.com/videomsg/videomsg/events"
 )
 
@@ -250,7 +251,7 @@ func (a *attempt) handOn(ctx context.Context, res Result) error {
 	n := a.note()
 	n.Engine, n.Skipped, n.Cache, n.Credit, n.Remarks = res.Engine, res.Skipped, res.Cache, res.Credit, res.Remarks
 	for _, s := range res.Fallback {
-		n.Fallback = append(n.Fallback, events.Fallback{Engine: s.Engine, Reason: reason(s.Err)})
+		n.Fallback = append(n.Fallback, events.Fallback{Engine: s.Engine, Reason: engines.Reason(s.Err)})
 	}
 	for name, b := range res.Blobs {
 		if job.Blobs == nil {

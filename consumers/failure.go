@@ -59,21 +59,3 @@ func problem(stage string, err error) events.Problem {
 	}
 	return p
 }
-
-// A Reasoner is an error with a reason in words for the user.
-type reasoner interface{ Reason() string }
-
-// reason is what a user reads about an engine that did not serve.
-func reason(err error) string {
-	var r reasoner
-	switch {
-	case errors.As(err, &r):
-		return r.Reason()
-	case errors.Is(err, engines.ErrUnavailable):
-		return "unavailable"
-	case errors.Is(err, engines.ErrPermanent):
-		return "refused the input"
-	default:
-		return "failed"
-	}
-}

@@ -6,12 +6,14 @@ package bgm
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/videomsg/videomsg/consumers"
 	"github.com/videomsg/videomsg/dsp"
 	"github.com/videomsg/videomsg/dsp/mix"
 	"github.com/videomsg/videomsg/engines"
+	"github.com/videomsg/videomsg/engines/ffmpeg"
 	"github.com/videomsg/videomsg/engines/speech"
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/objectstore"
@@ -34,18 +36,14 @@ const quiet = 250 * time.Millisecond
 // credit line its use demands.
 type Library func(ctx context.Context, id string, length time.Duration) (m mix.Music, credit string, err error)
 
-// An Encoder writes the WAV file at path as MP3 beside it and returns its path.
-type Encoder func(ctx context.Context, path string) (mp3 string, err error)
-
 type stage struct {
-	blobs  consumers.Blobs
-	music  Library
-	encode Encoder
+	blobs consumers.Blobs
+	music Library
 }
 
 // Stage returns the bgm stage.
-func Stage(blobs consumers.Blobs, music Library, encode Encoder) consumers.Stage {
-	s := stage{blobs, music, encode}
+func Stage(blobs consumers.Blobs, music Library) consumers.Stage {
+	s := stage{blobs, music}
 	return consumers.Stage{Name: Name, Run: s.run, Timeout: 2 * time.Minute, Limit: 10 * time.Minute, Tries: 3, Workers: 2}
 }
 
@@ -144,25 +142,16 @@ func (s stage) store(ctx context.Context, w consumers.Work, mixed, voice dsp.Aud
 	}
 	blobs := map[string]events.Blob{events.BlobMix: sound, events.BlobStem: alone, events.BlobMixTimings: line}
 	if w.Job.Request.Kind == events.KindBGM {
-		blobs[events.BlobMP3], err = s.mp3(ctx, w, sound)
+		blobs[events.BlobMP3], err = s.mp3(ctx, w, mixed)
 	}
 	return blobs, err
 }
 
 // mp3 is what a client who asked for the mix alone downloads.
-func (s stage) mp3(ctx context.Context, w consumers.Work, sound events.Blob) (events.Blob, error) {
-	dir, done, err := s.blobs.TempDir()
-	if err != nil {
-		return events.Blob{}, err
-	}
-	defer done()
-	job := events.Job{Blobs: map[string]events.Blob{events.BlobMix: sound}}
-	if err := s.blobs.File(ctx, job, events.BlobMix, dir+"/mix.wav"); err != nil {
-		return events.Blob{}, err
-	}
-	path, err := s.encode(ctx, dir+"/mix.wav")
-	if err != nil {
-		return events.Blob{}, err
-	}
-	return s.blobs.PutFile(ctx, objectstore.Outputs, w.Task, Name, "mix.mp3", "audio/mpeg", path)
+func (s stage) mp3(ctx context.Context, w consumers.Work, mixed dsp.Audio) (events.Blob, error) {
+	pr, pw := io.Pipe()
+	go func() { pw.CloseWithError(ffmpeg.EncodeMP3(ctx, pw, mixed)) }()
+	b, err := s.blobs.Put(ctx, objectstore.Outputs, w.Task, Name, "mix.mp3", "audio/mpeg", pr)
+	_ = pr.Close() // ends the encoder when the store gave up
+	return b, err
 }

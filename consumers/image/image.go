@@ -4,119 +4,244 @@
 package image
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"image"
-	"image/png"
+	"slices"
 	"time"
 
 	"github.com/videomsg/videomsg/consumers"
-	"github.com/videomsg/videomsg/engines"
+	"github.com/videomsg/videomsg/engines/cutout"
 	"github.com/videomsg/videomsg/events"
-	"github.com/videomsg/videomsg/objectstore"
 	"github.com/videomsg/videomsg/vision"
+	"github.com/videomsg/videomsg/vision/background"
 	"github.com/videomsg/videomsg/vision/face"
+	"github.com/videomsg/videomsg/vision/matting"
 )
 
 // Name is the stage's name.
 const Name = "image"
 
-// longSide is the longer side of the picture that is animated, in pixels.
-const longSide = 1080
+// The steps a client may choose from when it asks for this stage alone. A video
+// takes all but Refine.
+const (
+	Crop       = "crop"
+	Remove     = "background_removal"
+	Refine     = "sam2_refinement"
+	Background = "background"
+	Enhance    = "enhance"
+)
 
-type stage struct {
-	blobs consumers.Blobs
-	faces *face.Detector
+// The longer side of the result in pixels: what a video needs, and the most a
+// client gets who wants the picture itself.
+const (
+	videoSide   = 1080
+	pictureSide = 4096
+)
+
+// Stage returns the image stage: remove and refine are the chains of matting
+// engines.
+func Stage(blobs consumers.Blobs, faces *face.Detector, remove, refine cutout.Chain) consumers.Stage {
+	s := stage{blobs: blobs, faces: faces, remove: remove, refine: refine, pool: vision.NewPool(64_000_000)}
+	return consumers.Stage{Name: Name, Run: s.run, Timeout: 15 * time.Minute, Limit: 15 * time.Minute, Tries: 3, Workers: 2}
 }
 
-// Stage returns the image stage.
-func Stage(blobs consumers.Blobs, faces *face.Detector) consumers.Stage {
-	s := stage{blobs, faces}
-	return consumers.Stage{Name: Name, Run: s.run, Timeout: 2 * time.Minute, Limit: 5 * time.Minute, Tries: 3, Workers: 2}
+type stage struct {
+	blobs          consumers.Blobs
+	faces          *face.Detector
+	remove, refine cutout.Chain
+	pool           *vision.Pool // bounds the memory of decoding
+}
+
+// portrait is the picture on its way through the steps.
+type portrait struct {
+	img    *image.NRGBA
+	cut    *image.NRGBA // the person, nil while nothing is cut out
+	back   *image.NRGBA // what is behind the person, nil for nothing
+	faces  []image.Rectangle
+	report analysis
 }
 
 func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, error) {
-	data, err := s.blobs.Bytes(ctx, w.Job, events.BlobPortrait, 16<<20)
+	req := w.Job.Request.Image
+	spec, err := background.Parse(req.Background)
+	if err != nil {
+		return consumers.Result{}, consumers.Fail("PARAMETER_OUT_OF_RANGE", "The background is not known.", err)
+	}
+	if _, ok := w.Job.Blobs[events.BlobBackdrop]; ok {
+		spec = background.Spec{Kind: background.Image}
+	}
+	p, err := s.read(ctx, w.Job)
 	if err != nil {
 		return consumers.Result{}, err
 	}
-	pic, err := vision.Read(data, vision.Limits{})
-	if err != nil {
-		return consumers.Result{}, unreadable(err)
+	w.Progress(0.2)
+	res := consumers.Result{Engine: "original"}
+	if p.has(req, Crop) {
+		if err := p.crop(req, side(w.Job.Request)); err != nil {
+			return consumers.Result{}, err
+		}
 	}
-	w.Progress(0.3)
-	req := w.Job.Request
-	report := s.faces.Analyze(pic.Image)
-	chosen, err := choose(report.Faces, req.Image.Face)
-	if err != nil {
-		return consumers.Result{}, err
+	if p.has(req, Enhance) {
+		p.img = vision.Enhance(p.img, vision.Gentle, p.face())
 	}
-	aspect, err := vision.ParseAspect(req.Image.Aspect)
-	if err != nil {
-		return consumers.Result{}, consumers.Fail("PARAMETER_OUT_OF_RANGE", "The aspect is not known.", err)
+	w.Progress(0.4)
+	if p.has(req, Remove) && spec.Kind != background.Original {
+		if err := s.cut(ctx, w.Job.Request, p, &res); err != nil {
+			return consumers.Result{}, err
+		}
 	}
-	size := pic.Image.Bounds().Size()
-	frame := vision.Framing{Aspect: aspect, Face: chosen}.Rect(size.X, size.Y)
-	out := vision.Crop(pic.Image, frame)
-	width, height := vision.OutputSize(out.Rect.Dx(), out.Rect.Dy(), longSide)
-	out = vision.Resize(out, width, height)
 	w.Progress(0.7)
-	return s.store(ctx, w, out, analysis{
-		Width: width, Height: height, Crop: [4]int{frame.Min.X, frame.Min.Y, frame.Max.X, frame.Max.Y},
-		Faces: len(report.Faces), Usable: report.Usable, Reasons: report.Reasons, Notes: pic.Notes,
-	})
-}
-
-// analysis is what the stage found out, for people and for later stages.
-type analysis struct {
-	Width   int           `json:"width"`
-	Height  int           `json:"height"`
-	Crop    [4]int        `json:"crop"` // left, top, right, bottom in the upright upload
-	Faces   int           `json:"faces"`
-	Usable  bool          `json:"usable"` // the face can be animated
-	Reasons []face.Reason `json:"reasons"`
-	Notes   []vision.Note `json:"notes"`
-}
-
-func (s stage) store(ctx context.Context, w consumers.Work, img *image.NRGBA, a analysis) (consumers.Result, error) {
-	var buf bytes.Buffer
-	enc := png.Encoder{CompressionLevel: png.BestSpeed}
-	if err := enc.Encode(&buf, img); err != nil {
-		return consumers.Result{}, fmt.Errorf("encode picture: %w", err)
+	if p.cut != nil && p.has(req, Background) {
+		if err := s.putBehind(ctx, w.Job, spec, p); err != nil {
+			return consumers.Result{}, err
+		}
 	}
-	picture, err := s.blobs.Put(ctx, objectstore.Intermediates, w.Task, Name, "image.png", "image/png", &buf)
+	w.Progress(0.8)
+	res.Blobs, err = s.store(ctx, w, p)
+	return res, err
+}
+
+// has reports whether a step is to be done.
+func (p *portrait) has(req events.Image, step string) bool {
+	if len(req.Steps) == 0 {
+		return step != Refine
+	}
+	return slices.Contains(req.Steps, step)
+}
+
+func side(r events.Request) int {
+	if r.Kind == events.KindImage {
+		return pictureSide
+	}
+	return videoSide
+}
+
+// read decodes the upload and finds the faces; the chosen one comes first.
+func (s stage) read(ctx context.Context, job events.Job) (*portrait, error) {
+	data, err := s.blobs.Bytes(ctx, job, events.BlobPortrait, 16<<20)
 	if err != nil {
-		return consumers.Result{}, err
+		return nil, err
 	}
-	report, err := s.blobs.PutJSON(ctx, objectstore.Intermediates, w.Task, Name, "analysis.json", a)
+	pic, err := s.pool.Read(ctx, data, vision.Limits{})
 	if err != nil {
-		return consumers.Result{}, err
+		return nil, unreadable(err)
 	}
-	res := consumers.Result{
-		Engine: "original",
-		Blobs:  map[string]events.Blob{events.BlobImage: picture, events.BlobAnalysis: report},
+	found := s.faces.Analyze(pic.Image)
+	p := &portrait{img: pic.Image, report: analysis{
+		Faces: len(found.Faces), Usable: found.Usable, Reasons: found.Reasons, Notes: pic.Notes,
+	}}
+	for _, f := range found.Faces {
+		p.faces = append(p.faces, f.Box())
 	}
-	if bg := w.Job.Request.Image.Background; bg != "original" {
-		res.Fallback = []engines.Skip{{Engine: "local", Err: errNoCutout}}
+	n := job.Request.Image.Face
+	if n > len(p.faces) {
+		return nil, consumers.Fail("FACE_NOT_DETECTED", fmt.Sprintf("The picture has no face number %d.", n), fmt.Errorf("face %d of %d", n, len(p.faces)))
 	}
-	return res, nil
+	if n > 1 {
+		p.faces[0], p.faces[n-1] = p.faces[n-1], p.faces[0]
+	}
+	if vision.AlreadyCutOut(pic.Image) {
+		p.cut = pic.Image
+	}
+	return p, nil
 }
 
-// errNoCutout is why the original background stays.
-var errNoCutout = fmt.Errorf("no engine cuts people out: %w", engines.ErrUnavailable)
+// face is the square of the person to show; empty when there is none.
+func (p *portrait) face() image.Rectangle {
+	if len(p.faces) == 0 {
+		return image.Rectangle{}
+	}
+	return p.faces[0]
+}
 
-// choose returns the square of the n-th face, or of the most prominent one; an
-// empty rectangle when there is none.
-func choose(faces []face.Face, n int) (image.Rectangle, error) {
-	if n > len(faces) {
-		return image.Rectangle{}, consumers.Fail("FACE_NOT_DETECTED", fmt.Sprintf("The picture has no face number %d.", n), fmt.Errorf("face %d of %d", n, len(faces)))
+// crop frames the face and brings the picture to its final size.
+func (p *portrait) crop(req events.Image, long int) error {
+	aspect, err := vision.ParseAspect(req.Aspect)
+	if req.Aspect == "" {
+		aspect, err = vision.Aspect{W: 1, H: 1}, nil
 	}
-	if len(faces) == 0 {
-		return image.Rectangle{}, nil
+	if err != nil {
+		return consumers.Fail("PARAMETER_OUT_OF_RANGE", "The aspect is not known.", err)
 	}
-	return faces[max(n, 1)-1].Box(), nil
+	size := p.img.Rect.Size()
+	r := vision.Framing{Aspect: aspect, Face: p.face()}.Rect(size.X, size.Y)
+	w, h := vision.OutputSize(r.Dx(), r.Dy(), long)
+	scale := float64(w) / float64(r.Dx())
+	p.img = vision.Resize(vision.Crop(p.img, r), w, h)
+	if p.cut != nil {
+		p.cut = p.img
+	}
+	for i, f := range p.faces {
+		at := func(v, origin int) int { return int(float64(v-origin) * scale) }
+		p.faces[i] = image.Rect(at(f.Min.X, r.Min.X), at(f.Min.Y, r.Min.Y), at(f.Max.X, r.Min.X), at(f.Max.Y, r.Min.Y))
+	}
+	p.report.Crop = [4]int{r.Min.X, r.Min.Y, r.Max.X, r.Max.Y}
+	return nil
+}
+
+// cut separates the person, by whichever engine is sure of it. A picture that
+// came cut out stays as it is.
+func (s stage) cut(ctx context.Context, req events.Request, p *portrait, res *consumers.Result) error {
+	if p.cut != nil {
+		res.Engine = "given"
+		return nil
+	}
+	in := cutout.Input{Image: p.img, Faces: p.faces}
+	served, err := s.remove.Only(req.Require[Name]).Run(ctx, in)
+	if err != nil {
+		return err
+	}
+	res.Engine, res.Fallback = served.Engine, served.Skipped
+	p.report.Confidence = served.Out.Confidence
+	if served.Out.Original {
+		res.Remarks = append(res.Remarks, "The original background was kept.")
+		return nil
+	}
+	p.cut = served.Out.Cutout
+	if !p.has(req.Image, Refine) {
+		return nil
+	}
+	in.Mask = matting.Alpha(p.cut)
+	refined, err := s.refine.Run(ctx, in)
+	if err != nil {
+		return err
+	}
+	p.cut = refined.Out.Cutout
+	res.Engine += "+" + refined.Engine
+	res.Fallback = append(res.Fallback, refined.Skipped...)
+	return nil
+}
+
+// putBehind draws the background and sets the person before it.
+func (s stage) putBehind(ctx context.Context, job events.Job, spec background.Spec, p *portrait) (err error) {
+	w, h := p.img.Rect.Dx(), p.img.Rect.Dy()
+	switch spec.Kind {
+	case background.Transparent:
+		p.img = p.cut
+		return nil
+	case background.Original:
+		return nil
+	case background.Blur:
+		p.back = background.Defocus(p.img, p.cut)
+	case background.Image:
+		data, err := s.blobs.Bytes(ctx, job, events.BlobBackdrop, 16<<20)
+		if err != nil {
+			return err
+		}
+		pic, err := s.pool.Read(ctx, data, vision.Limits{})
+		if err != nil {
+			return unreadable(err)
+		}
+		p.back = vision.Cover(pic.Image, w, h, 0.5, 0.5)
+	default:
+		if p.back, err = background.Render(spec, w, h); err != nil {
+			return fmt.Errorf("draw background: %w", err)
+		}
+	}
+	p.img = background.Compose(p.cut, p.back, background.Natural)
+	return nil
 }
 
 // unreadable says why a picture cannot be read.
@@ -124,9 +249,11 @@ func unreadable(err error) error {
 	switch {
 	case errors.Is(err, vision.ErrUnsupported):
 		return consumers.Fail("UNSUPPORTED_MEDIA_TYPE", "The picture is of a kind that is not supported.", err)
-	case errors.Is(err, vision.ErrTooLarge):
-		return consumers.Fail("IMAGE_TOO_LARGE", "The picture has too many pixels.", err)
-	default:
+	case errors.Is(err, vision.ErrTooLarge), errors.Is(err, vision.ErrTooSmall):
+		return consumers.Fail("IMAGE_TOO_LARGE", "The picture's size is not supported.", err)
+	case errors.Is(err, vision.ErrUnreadable), errors.Is(err, vision.ErrFileTooLarge):
 		return consumers.Fail("IMAGE_UNREADABLE", "The picture is damaged.", err)
+	default:
+		return err
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"image"
+	"image/draw"
 	"image/png"
 	"path/filepath"
 	"time"
@@ -73,6 +74,16 @@ func (s stage) job(ctx context.Context, w consumers.Work, dir string) (avatar.Jo
 	if j.Image, err = s.picture(ctx, w.Job, first(w.Job, events.BlobImage, events.BlobPortrait)); err != nil {
 		return j, err
 	}
+	if _, ok := w.Job.Blobs[events.BlobBackground]; ok { // then there is a mask, too
+		if j.Background, err = s.picture(ctx, w.Job, events.BlobBackground); err != nil {
+			return j, err
+		}
+		mask, err := s.picture(ctx, w.Job, events.BlobMask)
+		if err != nil {
+			return j, err
+		}
+		j.Alpha = alpha(mask)
+	}
 	voice := first(w.Job, events.BlobStem, events.BlobProsody, events.BlobSpeech)
 	if j.Voice, err = s.blobs.Sound(ctx, w.Job, voice); err != nil {
 		return j, err
@@ -113,6 +124,20 @@ func (s stage) picture(ctx context.Context, job events.Job, name string) (image.
 		return nil, consumers.Fail("IMAGE_UNREADABLE", "The picture cannot be read.", err)
 	}
 	return img, nil
+}
+
+// alpha is a grey mask as opacity.
+func alpha(mask image.Image) *image.Alpha {
+	b := mask.Bounds()
+	a := image.NewAlpha(b)
+	if g, ok := mask.(*image.Gray); ok {
+		for y := range b.Dy() {
+			copy(a.Pix[y*a.Stride:y*a.Stride+b.Dx()], g.Pix[y*g.Stride:])
+		}
+		return a
+	}
+	draw.Draw(a, b, mask, b.Min, draw.Src)
+	return a
 }
 
 // first is the first of names that job has; empty when it has none.

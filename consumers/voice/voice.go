@@ -89,7 +89,7 @@ func (s stage) uploaded(ctx context.Context, w consumers.Work) (consumers.Result
 	}
 	sp, err := s.own(ctx, path)
 	if errors.Is(err, engines.ErrInput) {
-		return consumers.Result{}, consumers.Fail("AUDIO_UNREADABLE", "The uploaded sound cannot be used: "+cause(err), err)
+		return consumers.Result{}, consumers.Fail("AUDIO_UNREADABLE", "The uploaded sound cannot be used: it is damaged, silent, too long, or of a kind that is not supported.", err)
 	}
 	if err != nil {
 		return consumers.Result{}, err
@@ -97,12 +97,4 @@ func (s stage) uploaded(ctx context.Context, w consumers.Work) (consumers.Result
 	res, err := s.store(ctx, w, sp)
 	res.Engine = "upload"
 	return res, err
-}
-
-func cause(err error) string {
-	var r interface{ Reason() string }
-	if errors.As(err, &r) {
-		return r.Reason()
-	}
-	return "it is damaged, empty, too long, or of a kind that is not supported."
 }

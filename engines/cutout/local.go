@@ -17,10 +17,11 @@ func runLocal(ctx context.Context, in Input) (Output, error) {
 	}
 	r, err := matting.Cut(in.Image, matting.Options{Faces: in.Faces, Only: in.Only})
 	if err != nil {
-		return Output{}, fmt.Errorf("%w: %w", err, engines.ErrPermanent)
+		return Output{}, engines.WithReason(fmt.Errorf("%w: %w", err, engines.ErrPermanent), "no face was found to start from")
 	}
 	if r.Confidence < in.accept() {
-		return Output{}, fmt.Errorf("confidence %.2f below %.2f %v: %w", r.Confidence, in.accept(), r.Reasons, engines.ErrPermanent)
+		err := fmt.Errorf("confidence %.2f below %.2f %v: %w", r.Confidence, in.accept(), r.Reasons, engines.ErrPermanent)
+		return Output{}, engines.WithReason(err, "the cut-out is not certain enough")
 	}
 	return Output{Cutout: r.Cutout, Confidence: r.Confidence, Reasons: r.Reasons, Model: "graph cut"}, nil
 }
