@@ -8,13 +8,13 @@ import (
 func TestIPAIsFoldedOntoTheKnownPhonemes(t *testing.T) {
 	for in, want := range map[string]string{
 		"h_ˈa_p_i b_ˈɜː_θ_d_eɪ\n": "h a p i|b e s d e i",
-		"tʃ_ˈiː_z\nɡ_ʊ_d":          "ch i z||g u d",
-		"t_s_ãʁ":                   "t s a g",
-		"ɕ_y_ts":                   "sh u ts",
-		"(en)h_ə(fr)b_ɔ̃":          "h e b o",
-		"":                         "",
-		"ˈ ː _ ʔ":                  "",
-		"日_!":                      "",
+		"tʃ_ˈiː_z\nɡ_ʊ_d":         "ch i z||g u d",
+		"t_s_ãʁ":                  "t s a g",
+		"ɕ_y_ts":                  "sh u ts",
+		"(en)h_ə(fr)b_ɔ̃":         "h e b o",
+		"":                        "",
+		"ˈ ː _ ʔ":                 "",
+		"日_!":                     "",
 	} {
 		var words []string
 		for _, w := range readIPA(in) {

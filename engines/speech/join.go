@@ -143,6 +143,9 @@ func fill(ps []Phone, duration float64) []Phone {
 	out := make([]Phone, 0, len(ps)+8)
 	at := 0.0
 	for _, p := range ps {
+		if p.Silent() && p.End-p.Start < 1.0/Rate {
+			continue // a pause of nothing
+		}
 		if p.Start > at+1e-9 {
 			name := "pau"
 			if len(out) == 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -54,6 +55,9 @@ var openJTalkStyles = [...]openJTalkStyle{
 	{id: "openjtalk:bright", name: "明るめ（高い声）", allPass: 0.51, semitones: 6},
 	{id: "openjtalk:deep", name: "落ち着き（低い声）", allPass: 0.57, semitones: -2.5},
 }
+
+// framePeriod is the voice's frame at its own speed, in samples at Rate.
+const framePeriod = 240
 
 // pieceTimeout bounds one process: 200 characters take about two seconds.
 const pieceTimeout = 60 * time.Second
@@ -213,7 +217,9 @@ func (o OpenJTalk) piece(ctx context.Context, p text.Piece, r Request, style ope
 	args := []string{
 		"-x", o.dictionary(), "-m", o.voice(), "-ow", wavFile, "-ot", traceFile,
 		"-s", strconv.Itoa(Rate),
-		"-r", number(r.rate()),
+		// -r would take the time from the silences first and leave the speech
+		// nearly as it is; a shorter frame speaks all of it faster.
+		"-p", strconv.Itoa(int(math.Round(framePeriod / r.rate()))),
 		"-fm", number(r.Pitch + style.semitones),
 		"-jf", number(r.intonation()),
 	}

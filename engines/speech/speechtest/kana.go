@@ -9,9 +9,19 @@ import (
 type aMora struct{ text, consonant, vowel string }
 
 var rows = []struct{ kana, consonants string }{
-	{"アイウエオ", ", , , , "}, {"カキクケコ", "k,k,k,k,k"}, {"サシスセソ", "s,sh,s,s,s"}, {"タチツテト", "t,ch,ts,t,t"},
-	{"ナニヌネノ", "n,n,n,n,n"}, {"ハヒフヘホ", "h,h,f,h,h"}, {"マミムメモ", "m,m,m,m,m"}, {"ラリルレロ", "r,r,r,r,r"},
-	{"ガギグゲゴ", "g,g,g,g,g"}, {"ザジズゼゾ", "z,j,z,z,z"}, {"ダヂヅデド", "d,j,z,d,d"}, {"バビブベボ", "b,b,b,b,b"}, {"パピプペポ", "p,p,p,p,p"},
+	{"アイウエオ", ", , , , "},
+	{"カキクケコ", "k,k,k,k,k"},
+	{"サシスセソ", "s,sh,s,s,s"},
+	{"タチツテト", "t,ch,ts,t,t"},
+	{"ナニヌネノ", "n,n,n,n,n"},
+	{"ハヒフヘホ", "h,h,f,h,h"},
+	{"マミムメモ", "m,m,m,m,m"},
+	{"ラリルレロ", "r,r,r,r,r"},
+	{"ガギグゲゴ", "g,g,g,g,g"},
+	{"ザジズゼゾ", "z,j,z,z,z"},
+	{"ダヂヅデド", "d,j,z,d,d"},
+	{"バビブベボ", "b,b,b,b,b"},
+	{"パピプペポ", "p,p,p,p,p"},
 }
 
 // moras reads kana; a kanji counts as two moras of its own, and everything else
