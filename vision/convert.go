@@ -43,14 +43,19 @@ func boxShrink(out *image.NRGBA, sw, sh int, read rowReader) {
 				read(sy, row)
 				for x := range w {
 					x0, x1 := x*sw/w, max(x*sw/w+1, (x+1)*sw/w)
-					s := sum[5*x : 5*x+5]
-					for sx := x0; sx < x1; sx++ {
-						al := uint64(row[4*sx+3])
-						s[0] += uint64(row[4*sx]) * al
-						s[1] += uint64(row[4*sx+1]) * al
-						s[2] += uint64(row[4*sx+2]) * al
-						s[3] += al
+					var r, g, b, al uint64
+					for cell := row[4*x0 : 4*x1]; len(cell) >= 4; cell = cell[4:] {
+						w := uint64(cell[3])
+						r += uint64(cell[0]) * w
+						g += uint64(cell[1]) * w
+						b += uint64(cell[2]) * w
+						al += w
 					}
+					s := sum[5*x : 5*x+5]
+					s[0] += r
+					s[1] += g
+					s[2] += b
+					s[3] += al
 					s[4] += uint64(x1 - x0)
 				}
 			}

@@ -125,6 +125,15 @@ func Shrink(img *image.NRGBA, side int) *image.NRGBA {
 	return toNRGBA(img, max(1, int(float64(w)*k+0.5)), max(1, int(float64(h)*k+0.5)))
 }
 
+// Average scales img down to w × h by area means; a size not smaller is left to
+// Resize. Fast, slightly rough at odd ratios, and meant for analysis.
+func Average(img *image.NRGBA, w, h int) *image.NRGBA {
+	if w < 1 || h < 1 || w > img.Rect.Dx() || h > img.Rect.Dy() {
+		return Resize(img, w, h)
+	}
+	return toNRGBA(img, w, h)
+}
+
 // Cover scales img so that it covers w × h and cuts off what is left over, never
 // stretching it. focusX and focusY in 0..1 say which part to keep; 0.5 is the
 // middle.

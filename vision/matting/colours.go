@@ -23,7 +23,7 @@ const (
 func newColours(img *image.NRGBA, alpha field) colours {
 	w, h := alpha.w, alpha.h
 	qw, qh := max(2, w/2), max(2, h/2)
-	wide := meanColours(planes(vision.Resize(img, qw, qh), 1), [3]field{}, resizeField(alpha, qw, qh),
+	wide := meanColours(planes(vision.Average(img, qw, qh), 1), [3]field{}, resizeField(alpha, qw, qh),
 		max(1, wideRadius*max(qw, qh)*4/midSide))
 	rgb := planes(img, 1)
 	fore, back := [3]field{}, [3]field{}

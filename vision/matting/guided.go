@@ -30,7 +30,7 @@ func newEdge(mid *image.NRGBA, coarse field) *edge {
 	}
 	w, h := max(2, mid.Rect.Dx()/sub), max(2, mid.Rect.Dy()/sub)
 	r := max(1, edgeRadius*max(mid.Rect.Dx(), mid.Rect.Dy())/midSide/sub)
-	small := vision.Resize(mid, w, h)
+	small := vision.Average(mid, w, h)
 	q := resizeField(coarse, w, h)
 	guide := planes(small, 1.0/255)
 	e := &edge{near: box(q, 2*r), coef: guided(guide, q, r)}

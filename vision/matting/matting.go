@@ -93,14 +93,14 @@ func Cut(img *image.NRGBA, o Options) (Result, error) {
 	}
 
 	ww, wh := fit(mw, mh, workSide)
-	work := newRaster(vision.Resize(mid, ww, wh))
+	work := newRaster(vision.Average(mid, ww, wh))
 	m := segment(work, seeds, o.Prior, variant{})
 	clean(m, seeds)
 	var r Result
 	r.judgeShape(m, seeds)
 	if !o.Quick {
 		sw, sh := fit(mw, mh, smallSide)
-		r.judgeAgreement(newRaster(vision.Resize(mid, sw, sh)), seeds, o.Prior)
+		r.judgeAgreement(newRaster(vision.Average(mid, sw, sh)), seeds, o.Prior)
 	}
 
 	coarse := resizeField(m.field(), mw, mh)

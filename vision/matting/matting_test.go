@@ -31,7 +31,7 @@ func TestCutOnDrawnScenes(t *testing.T) {
 		"busy and sharp": 0.95, "bokeh": 0.95, "motion blur": 0.93, "two people": 0.97, "green screen": 0.94, "close-up": 0.93,
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := draw(t, name, 640, 512)
+			s := draw(t, name, 480, 384)
 			r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces})
 			if err != nil {
 				t.Fatal(err)
