@@ -80,7 +80,7 @@ func mirrored(n int, half ...[2]float64) shape {
 
 // Distances are sampled once on a grid this fine (units) and interpolated.
 const (
-	gridStep = 0.035
+	gridStep = 0.05
 	gridFar  = 0.45
 )
 

@@ -355,7 +355,7 @@ func TestOptionsAreChecked(t *testing.T) {
 }
 
 func TestMouthModes(t *testing.T) {
-	do := drawn.Options{W: 400, H: 400, Size: 0.2}
+	do := drawn.Options{W: 300, H: 300, Size: 0.2}
 	for _, tt := range []struct {
 		smile float64
 		mode  MouthMode
@@ -363,7 +363,7 @@ func TestMouthModes(t *testing.T) {
 	}{{0, MouthAuto, false}, {1, MouthAuto, true}, {0.7, MouthAuto, true}, {1, MouthClosed, false}, {0, MouthSmile, true}} {
 		for _, tone := range []float64{0, 0.5, 1} {
 			do.Smile, do.Tone = tt.smile, tone
-			tk := posed(t, do, Options{W: 400, H: 400, Mouth: tt.mode}, nil)
+			tk := posed(t, do, Options{W: 300, H: 300, Mouth: tt.mode}, nil)
 			if tk.mouth.smile != tt.want {
 				t.Errorf("smile %v, tone %v, mode %q: teeth %v, want %v", tt.smile, tone, tt.mode, tk.mouth.smile, tt.want)
 			}
