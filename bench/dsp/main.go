@@ -43,6 +43,9 @@ func groups() []group {
 		{"fft", fftGroup},
 		{"resample", resampleGroup},
 		{"prosody", prosodyGroup},
+		{"loudness", loudnessGroup},
+		{"music", musicGroup},
+		{"mix", mixGroup},
 	}
 }
 
