@@ -174,11 +174,20 @@ func (a *app) pipeline(ctx context.Context, back context.Context) error {
 			}
 		})
 	}
-	start(&rear, "status", func() error { return status.Serve(back, a.log, a.broker.Events, a.tasks) })
+	if a.conf.Roles.has("status") {
+		start(&rear, "status", func() error { return a.project(back) })
+	}
+	if a.conf.Roles.has("gateway") {
+		start(&front, "dispatch", func() error { return a.runner.Dispatch(ctx) })
+	}
 	start(&rear, "cancels", func() error { return cancels.Follow(back, a.broker.Events) })
-	start(&front, "dispatch", func() error { return a.runner.Dispatch(ctx) })
 	for _, st := range a.stages {
-		start(&front, st.Name, func() error { return a.runner.Serve(ctx, st, cancels) })
+		if a.conf.Roles.has(st.Name) {
+			start(&front, st.Name, func() error { return a.runner.Serve(ctx, st, cancels) })
+		}
+	}
+	if !a.conf.Roles.stage() {
+		start(&front, "idle", func() error { <-ctx.Done(); return nil })
 	}
 	front.Wait()
 	stopBack()
@@ -187,4 +196,22 @@ func (a *app) pipeline(ctx context.Context, back context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// project folds the stream into the status bucket, on a connection of its own:
+// what it lags is part of what every client waits.
+func (a *app) project(ctx context.Context) error {
+	js, err := a.broker.Connect("videomsg status")
+	if err != nil {
+		return err
+	}
+	stream, err := js.Stream(ctx, broker.StreamEvents)
+	if err != nil {
+		return err
+	}
+	kv, err := js.KeyValue(ctx, broker.BucketStatus)
+	if err != nil {
+		return err
+	}
+	return status.Serve(ctx, a.log, stream, status.Store{KV: kv})
 }

@@ -29,6 +29,7 @@ type config struct {
 	Gateway     gateway.Config
 	Speech      speechConfig
 	Cutout      cutout.Config
+	Roles       roles
 	Workers     map[string]int // per stage; 0 or absent is the stage's own number
 }
 

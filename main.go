@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -50,6 +51,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		kong.Name("videomsg"),
 		kong.Description("A portrait and a text become a video in which the portrait speaks the text."),
 		kong.Writers(stdout, stderr),
+		kong.Vars{"roles": strings.Join(allRoles, ", ")},
 		kong.Exit(func(int) { panic(errUsage) }),
 		kong.UsageOnError(),
 	)

@@ -17,12 +17,17 @@ import (
 	"github.com/videomsg/videomsg/web"
 )
 
-type serveCmd struct{}
+type serveCmd struct {
+	Roles []string `help:"What this process does: ${roles}. Default: everything." placeholder:"ROLE"`
+}
 
 // Run serves until the context ends.
-func (serveCmd) Run(e *env) error {
+func (c serveCmd) Run(e *env) error {
 	conf, err := loadConfig(e.getenv)
 	if err != nil {
+		return err
+	}
+	if conf.Roles, err = parseRoles(c.Roles); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: conf.LogLevel}))

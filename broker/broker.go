@@ -52,8 +52,10 @@ type Broker struct {
 	Events   jetstream.Stream
 	Status   jetstream.KeyValue
 	Blobs    jetstream.ObjectStore
+	url      string
+	opts     []nats.Option
 	srv      *server.Server // nil: a cluster elsewhere
-	blobConn *nats.Conn
+	conns    []*nats.Conn
 	unlock   func() error
 }
 
@@ -70,39 +72,43 @@ func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error
 			b.Close()
 		}
 	}()
-	opts := []nats.Option{
-		nats.Name(c.Name),
+	b.url, b.opts = c.URL, []nats.Option{
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			log.Warn("broker connection", "err", err)
 		}),
 	}
-	url := c.URL
-	if url == "" {
+	if c.URL == "" {
 		if err := b.start(c); err != nil {
 			return nil, err
 		}
-		opts = append(opts, nats.InProcessServer(b.srv))
+		b.opts = append(b.opts, nats.InProcessServer(b.srv))
 	} else if c.Creds != "" {
-		opts = append(opts, nats.UserCredentials(c.Creds))
+		b.opts = append(b.opts, nats.UserCredentials(c.Creds))
 	}
-	if b.Conn, err = nats.Connect(url, opts...); err != nil {
-		return nil, fmt.Errorf("connect to broker: %w", err)
-	}
-	if b.blobConn, err = nats.Connect(url, opts...); err != nil {
-		return nil, fmt.Errorf("connect to broker: %w", err)
-	}
-	if b.JS, err = jetstream.New(b.Conn); err != nil {
+	if b.JS, err = b.Connect(c.Name); err != nil {
 		return nil, err
 	}
-	if b.BlobJS, err = jetstream.New(b.blobConn); err != nil {
+	b.Conn = b.JS.Conn()
+	if b.BlobJS, err = b.Connect(c.Name + " blobs"); err != nil {
 		return nil, err
 	}
 	if err := b.declare(ctx, c); err != nil {
 		return nil, err
 	}
 	return b, nil
+}
+
+// Connect opens a further connection, for traffic that must not delay other
+// traffic. Close closes it.
+func (b *Broker) Connect(name string) (jetstream.JetStream, error) {
+	nc, err := nats.Connect(b.url, append([]nats.Option{nats.Name(name)}, b.opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to broker: %w", err)
+	}
+	b.conns = append(b.conns, nc)
+	return jetstream.New(nc)
 }
 
 // start runs the embedded server on the data directory, which it locks: nothing
@@ -171,10 +177,8 @@ func (b *Broker) Health(ctx context.Context) error {
 // Close drains the connections, then stops the embedded server and waits for it.
 // Whoever uses the broker must have stopped before.
 func (b *Broker) Close() {
-	for _, nc := range []*nats.Conn{b.Conn, b.blobConn} {
-		if nc != nil {
-			drain(nc)
-		}
+	for _, nc := range b.conns {
+		drain(nc)
 	}
 	if b.srv != nil {
 		b.srv.Shutdown()
