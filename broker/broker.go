@@ -46,17 +46,20 @@ func (c Config) Validate() error {
 // Broker is the connections to NATS and what we keep behind them. Its fields may
 // be used concurrently.
 type Broker struct {
-	JS       jetstream.JetStream // for events
-	BlobJS   jetstream.JetStream // a connection of its own, so that blobs never delay events
-	Conn     *nats.Conn
-	Events   jetstream.Stream
-	Status   jetstream.KeyValue
-	Blobs    jetstream.ObjectStore
-	url      string
-	opts     []nats.Option
-	srv      *server.Server // nil: a cluster elsewhere
-	conns    []*nats.Conn
-	unlock   func() error
+	JS     jetstream.JetStream // for events
+	BlobJS jetstream.JetStream // a connection of its own, so that blobs never delay events
+	Conn   *nats.Conn
+	Events jetstream.Stream
+	Status jetstream.KeyValue
+	Blobs  jetstream.ObjectStore
+	// What the gateway keeps beside the event stream.
+	Library, Idempotency, Limits, Webhooks jetstream.KeyValue
+	Deliveries                             jetstream.Stream
+	url                                    string
+	opts                                   []nats.Option
+	srv                                    *server.Server // nil: a cluster elsewhere
+	conns                                  []*nats.Conn
+	unlock                                 func() error
 }
 
 // Open starts or dials the broker and declares the topology. It fails when

@@ -16,6 +16,12 @@ const (
 	StreamProgress = "VM_PROGRESS"
 	BucketStatus   = "vm_status"
 	BucketBlobs    = "vm_blobs"
+
+	BucketLibrary     = "vm_library"     // what users keep beside tasks
+	BucketIdempotency = "vm_idempotency" // answers to requests with a key
+	BucketLimits      = "vm_limits"      // recent requests, for rate limits
+	BucketWebhooks    = "vm_webhooks"    // endpoints
+	StreamWebhooks    = "VM_WEBHOOKS"
 )
 
 // Sizes that the rest of the program relies on.
@@ -87,6 +93,42 @@ func (b *Broker) declare(ctx context.Context, c Config) (err error) {
 	})
 	if err != nil {
 		return fmt.Errorf("declare bucket %s: %w", BucketBlobs, err)
+	}
+	return b.declareGateway(ctx, replicas)
+}
+
+// declareGateway declares what the gateway keeps beside the event stream.
+func (b *Broker) declareGateway(ctx context.Context, replicas int) (err error) {
+	for _, kv := range []struct {
+		to   *jetstream.KeyValue
+		conf jetstream.KeyValueConfig
+	}{
+		{&b.Library, jetstream.KeyValueConfig{Bucket: BucketLibrary, Description: "own music, voices by subject, handled dead letters", Storage: jetstream.FileStorage, MaxValueSize: 64 << 10}},
+		{&b.Idempotency, jetstream.KeyValueConfig{Bucket: BucketIdempotency, Description: "answers to requests with an Idempotency-Key", Storage: jetstream.FileStorage, TTL: 24 * time.Hour, MaxValueSize: 64 << 10}},
+		{&b.Limits, jetstream.KeyValueConfig{Bucket: BucketLimits, Description: "recent requests", Storage: jetstream.MemoryStorage, TTL: 2 * time.Minute, MaxValueSize: 16 << 10}},
+		{&b.Webhooks, jetstream.KeyValueConfig{Bucket: BucketWebhooks, Description: "addresses that are told when tasks end", Storage: jetstream.FileStorage, MaxValueSize: 16 << 10}},
+	} {
+		kv.conf.History, kv.conf.Replicas = 1, replicas
+		if *kv.to, err = b.JS.CreateOrUpdateKeyValue(ctx, kv.conf); err != nil {
+			return fmt.Errorf("declare bucket %s: %w", kv.conf.Bucket, err)
+		}
+	}
+	b.Deliveries, err = b.JS.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name:              StreamWebhooks,
+		Description:       "what is told to webhooks: bodies, attempts due and later, log",
+		Subjects:          []string{"vmw.*.*.*"},
+		Storage:           jetstream.FileStorage,
+		Discard:           jetstream.DiscardOld,
+		Replicas:          replicas,
+		MaxAge:            Retention,
+		MaxBytes:          1 << 30,
+		MaxMsgSize:        2 * MaxEvent,
+		Duplicates:        2 * time.Minute,
+		AllowDirect:       true,
+		AllowMsgSchedules: true,
+	})
+	if err != nil {
+		return fmt.Errorf("declare stream %s: %w", StreamWebhooks, err)
 	}
 	return nil
 }

@@ -1,0 +1,358 @@
+// Package pipeline measures what the event pipeline costs beside the bare NATS
+// client doing the same five hops on the same kind of server in the same run.
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/videomsg/videomsg/broker"
+	"github.com/videomsg/videomsg/consumers"
+	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/producers"
+	"github.com/videomsg/videomsg/status"
+)
+
+var stages = []string{"image", "voice", "prosody", "bgm", "video"}
+
+const workers = 4 // per stage; more gains nothing on two cores
+
+// A system takes tasks and says when it has finished them all.
+type system interface {
+	submit(ctx context.Context, task string) error
+	// done waits until the status of task says that it is completed.
+	done(ctx context.Context, task string) error
+	stop()
+}
+
+func open(b *testing.B) *broker.Broker {
+	b.Helper()
+	br, err := broker.Open(b.Context(), slog.New(slog.NewTextHandler(io.Discard, nil)), broker.Config{DataDir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return br
+}
+
+func job() events.Job {
+	return events.Job{
+		Request: events.Request{Kind: events.KindVideo, Owner: "bench", Language: "ja"},
+		Blobs:   map[string]events.Blob{events.BlobPortrait: {Key: "inputs/x/portrait", Type: "image/png", SHA256: strings.Repeat("0", 64), Size: 1}},
+	}
+}
+
+// ours is the product's runtime with stages that do nothing.
+type ours struct {
+	*broker.Broker
+	pub    producers.Publisher
+	tasks  status.Store
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+func newOurs(b *testing.B) system {
+	o := &ours{Broker: open(b)}
+	o.pub, o.tasks = producers.Publisher{JS: o.JS}, status.Store{KV: o.Status}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(b.Context()))
+	o.cancel = cancel
+	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError}))
+	r := &consumers.Runner{Log: log, JS: o.JS, Events: o.Events, Publish: o.pub}
+	cancels := consumers.NewCancels()
+	run := func(f func() error) {
+		o.wg.Go(func() {
+			if err := f(); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	run(func() error { return cancels.Follow(ctx, o.Events) })
+	run(func() error { return r.Dispatch(ctx) })
+	run(func() error {
+		js, err := o.Connect("status")
+		if err != nil {
+			return err
+		}
+		s, err := js.Stream(ctx, broker.StreamEvents)
+		if err != nil {
+			return err
+		}
+		kv, err := js.KeyValue(ctx, broker.BucketStatus)
+		if err != nil {
+			return err
+		}
+		return status.Serve(ctx, log, s, status.Store{KV: kv})
+	})
+	for _, name := range stages {
+		st := consumers.Stage{Name: name, Workers: workers, Tries: 3, Timeout: time.Minute, Run: func(context.Context, consumers.Work) (consumers.Result, error) {
+			return consumers.Result{Engine: "none"}, nil
+		}}
+		run(func() error { return r.Serve(ctx, st, cancels) })
+	}
+	return o
+}
+
+func (o *ours) submit(ctx context.Context, task string) error {
+	// Published directly, as the peer does: the first request, no submission.
+	return o.pub.Publish(ctx, events.New(task, stages[0], events.Requested, stages[1:], job()))
+}
+
+func (o *ours) done(ctx context.Context, task string) error {
+	return poll(ctx, func() (bool, error) {
+		t, _, err := o.tasks.Get(ctx, task)
+		return err == nil && t.Terminal(), nil
+	})
+}
+
+func (o *ours) stop() {
+	o.cancel()
+	o.wg.Wait()
+	o.Close()
+}
+
+// bare is what somebody would write with the client alone: the same consumes,
+// publishes, acknowledgements and status record, nothing of what keeps a task
+// alive.
+type bare struct {
+	*broker.Broker
+	consumers []jetstream.ConsumeContext
+}
+
+func newBare(b *testing.B) system {
+	p := &bare{Broker: open(b)}
+	ctx := b.Context()
+	for i, name := range stages {
+		c, err := p.Events.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+			Durable: name, FilterSubject: "vm." + name + ".requested.*", AckPolicy: jetstream.AckExplicitPolicy,
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		next := "vm.task.ended."
+		if i+1 < len(stages) {
+			next = "vm." + stages[i+1] + ".requested."
+		}
+		cc, err := c.Consume(func(m jetstream.Msg) {
+			task := m.Subject()[strings.LastIndexByte(m.Subject(), '.')+1:]
+			for _, subject := range []string{"vm." + name + ".ready." + task, next + task} {
+				msg := &nats.Msg{Subject: subject, Header: nats.Header(m.Headers()), Data: m.Data()}
+				msg.Header = nats.Header{}
+				for k, v := range m.Headers() {
+					msg.Header[k] = v
+				}
+				if _, err := p.JS.PublishMsg(ctx, msg, jetstream.WithMsgID(subject)); err != nil && ctx.Err() == nil {
+					b.Error(err)
+				}
+			}
+			_ = m.Ack()
+		}, jetstream.PullMaxMessages(16), jetstream.PullHeartbeat(time.Second))
+		if err != nil {
+			b.Fatal(err)
+		}
+		p.consumers = append(p.consumers, cc)
+	}
+	c, err := p.Events.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{Durable: "status", AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil {
+		b.Fatal(err)
+	}
+	cc, err := c.Consume(func(m jetstream.Msg) {
+		if err := p.project(ctx, m); err != nil && ctx.Err() == nil {
+			b.Error(err)
+		}
+		_ = m.Ack()
+	}, jetstream.PullMaxMessages(256), jetstream.PullHeartbeat(time.Second))
+	if err != nil {
+		b.Fatal(err)
+	}
+	p.consumers = append(p.consumers, cc)
+	return p
+}
+
+// project records the newest event of each stage by compare-and-swap.
+func (p *bare) project(ctx context.Context, m jetstream.Msg) error {
+	part := strings.Split(m.Subject(), ".")
+	doc := map[string]any{}
+	var rev uint64
+	if e, err := p.Status.Get(ctx, part[3]); err == nil {
+		rev = e.Revision()
+		if err := json.Unmarshal(e.Value(), &doc); err != nil {
+			return err
+		}
+	}
+	doc[part[1]] = map[string]any{"verb": part[2], "time": time.Now(), "job": json.RawMessage(m.Data())}
+	b, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	if rev == 0 {
+		_, err = p.Status.Create(ctx, part[3], b)
+	} else {
+		_, err = p.Status.Update(ctx, part[3], b, rev)
+	}
+	return err
+}
+
+func (p *bare) submit(ctx context.Context, task string) error {
+	header, data, err := events.Encode(events.New(task, stages[0], events.Requested, stages[1:], job()))
+	if err != nil {
+		return err
+	}
+	_, err = p.JS.PublishMsg(ctx, &nats.Msg{Subject: "vm." + stages[0] + ".requested." + task, Header: header, Data: data}, jetstream.WithMsgID(task))
+	return err
+}
+
+func (p *bare) done(ctx context.Context, task string) error {
+	return poll(ctx, func() (bool, error) {
+		e, err := p.Status.Get(ctx, task)
+		if err != nil {
+			return false, nil //nolint:nilerr // not yet
+		}
+		return strings.Contains(string(e.Value()), `"ended"`), nil
+	})
+}
+
+func (p *bare) stop() {
+	for _, c := range p.consumers {
+		c.Stop()
+	}
+	p.Close()
+}
+
+func poll(ctx context.Context, f func() (bool, error)) error {
+	for ctx.Err() == nil {
+		ok, err := f()
+		if ok || err != nil {
+			return err
+		}
+		time.Sleep(50 * time.Microsecond)
+	}
+	return ctx.Err()
+}
+
+func cpu() time.Duration {
+	var r syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// rss is the resident memory of this process in MiB.
+func rss() float64 {
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
+			kb, _ := strconv.ParseFloat(f[1], 64)
+			return kb / 1024
+		}
+	}
+	return 0
+}
+
+// figures of one round of one system.
+type figures struct {
+	cpu, rate  float64 // CPU seconds per 1,000 tasks, tasks per second
+	p50, p99   float64 // milliseconds of one task when idle
+	bytes, rss float64 // stored per 1,000 tasks, MiB
+}
+
+// round measures one system: n tasks at once, then idle ones one by one.
+func round(b *testing.B, make func(*testing.B) system, n, idle int) (f figures) {
+	s := make(b)
+	defer s.stop()
+	ctx, cancel := context.WithTimeout(b.Context(), 2*time.Minute)
+	defer cancel()
+	if err := s.submit(ctx, "warm"); err != nil {
+		b.Fatal(err)
+	}
+	if err := s.done(ctx, "warm"); err != nil {
+		b.Fatal(err)
+	}
+	start, used := time.Now(), cpu()
+	var wg sync.WaitGroup
+	const publishers = 8
+	for p := range publishers {
+		wg.Go(func() {
+			for i := p; i < n; i += publishers {
+				if err := s.submit(ctx, fmt.Sprintf("t%06d", i)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i := range n {
+		if err := s.done(ctx, fmt.Sprintf("t%06d", i)); err != nil {
+			b.Fatalf("task %d: %v", i, err)
+		}
+	}
+	f.cpu = (cpu() - used).Seconds() * 1000 / float64(n)
+	f.rate = float64(n) / time.Since(start).Seconds()
+	f.rss = rss()
+	var lat []float64
+	for i := range idle {
+		time.Sleep(3 * time.Millisecond)
+		task := fmt.Sprintf("idle%04d", i)
+		begin := time.Now()
+		if err := s.submit(ctx, task); err != nil {
+			b.Fatal(err)
+		}
+		if err := s.done(ctx, task); err != nil {
+			b.Fatal(err)
+		}
+		lat = append(lat, float64(time.Since(begin).Microseconds())/1000)
+	}
+	slices.Sort(lat)
+	f.p50, f.p99 = lat[len(lat)/2], lat[len(lat)*99/100]
+	return f
+}
+
+func median(v []float64) float64 {
+	v = slices.Clone(v)
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// BenchmarkPipeline interleaves rounds and prints the medians and the median of
+// the ratios of each round; a ratio above 1 means that ours is better.
+func BenchmarkPipeline(b *testing.B) {
+	const rounds, n, idle = 5, 1500, 200
+	var us, peer []figures
+	for range rounds {
+		us = append(us, round(b, newOurs, n, idle))
+		peer = append(peer, round(b, newBare, n, idle))
+	}
+	show := func(name, unit string, get func(figures) float64, moreIsBetter bool) {
+		var o, p, q []float64
+		for i := range us {
+			o, p = append(o, get(us[i])), append(p, get(peer[i]))
+			r := get(peer[i]) / get(us[i])
+			if moreIsBetter {
+				r = 1 / r
+			}
+			q = append(q, r)
+		}
+		fmt.Printf("bench: %s ours=%.2f%s peer=%.2f%s ratio=%.2f\n", name, median(o), unit, median(p), unit, median(q))
+	}
+	show("pipeline-cpu", "s/1000tasks", func(f figures) float64 { return f.cpu }, false)
+	show("pipeline-saturated", "tasks/s", func(f figures) float64 { return f.rate }, true)
+	show("pipeline-idle-p50", "ms", func(f figures) float64 { return f.p50 }, false)
+	show("pipeline-idle-p99", "ms", func(f figures) float64 { return f.p99 }, false)
+	show("pipeline-rss", "MiB", func(f figures) float64 { return f.rss }, false)
+	b.ReportMetric(median([]float64{us[0].cpu}), "cpu-s/1000tasks")
+}
