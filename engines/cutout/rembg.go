@@ -198,14 +198,14 @@ func samPrompt(in Input, size image.Point) any {
 		max(0, int(float64(b.Min.X)*kx-mx)), max(0, int(float64(b.Min.Y)*ky-my)),
 		min(size.X-1, int(float64(b.Max.X)*kx+mx)), min(size.Y-1, int(float64(b.Max.Y)*ky+my)),
 	}, 1}}
-	for _, f := range scaleFaces(in, size.X) {
+	if faces := scaleFaces(in, size.X); len(faces) > 0 {
+		f := faces[0]
 		cx, cy, s := (f.Min.X+f.Max.X)/2, (f.Min.Y+f.Max.Y)/2, f.Dy()
 		for _, y := range []int{cy, cy + 6*s/5} {
 			if image.Pt(cx, y).In(image.Rectangle{Max: size}) {
 				out = append(out, prompt{"point", []int{cx, y}, 1})
 			}
 		}
-		break
 	}
 	return out
 }
