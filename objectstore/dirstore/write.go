@@ -66,7 +66,7 @@ func (s *Store) put(ctx context.Context, key string, r io.Reader, place func(tmp
 			_ = s.root.Remove(tmp)
 		}
 	}()
-	t, err := copyBlocks(ctx, f, r)
+	t, err := copyBlocks(ctx, &flusher{f: f}, r)
 	if err != nil {
 		return objectstore.Info{}, err
 	}
@@ -97,6 +97,24 @@ func (s *Store) createTemp() (*os.File, string, error) {
 	name := tmpDir + "/" + rand.Text()
 	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	return f, name, err
+}
+
+// flushEvery is how much may be written before the disk is told to begin.
+const flushEvery = 8 << 20
+
+// flusher writes to a file and starts its way to the disk early.
+type flusher struct {
+	f                *os.File
+	written, flushed int64
+}
+
+func (w *flusher) Write(p []byte) (int, error) {
+	n, err := w.f.Write(p)
+	if w.written += int64(n); w.written-w.flushed >= flushEvery {
+		startWriteback(w.f, w.flushed, w.written-w.flushed)
+		w.flushed = w.written
+	}
+	return n, err
 }
 
 // copyBlocks writes r to w and returns the trailer. The digest is computed

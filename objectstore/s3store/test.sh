@@ -3,6 +3,7 @@
 # It builds the server once (two minutes) and starts it on free ports. The server
 # is installed as a program, never a requirement of this module.
 #
+#   test.sh -bench   measures bench/objectstore over http instead
 #   S3_SERVER=/path/to/versitygw  use this binary instead of building it
 set -eu
 version=v1.8.0
@@ -53,6 +54,12 @@ start() {
 
 start http
 plain=http://127.0.0.1:$port
+if [ "${1:-}" = -bench ]; then
+	cd "$here/../../bench/objectstore"
+	export S3_TEST_ENDPOINT=$plain S3_TEST_ACCESS_KEY=testkey S3_TEST_SECRET_KEY=testsecret S3_TEST_REGION=us-west-2
+	go test -count=1 -run '^$' -bench . -benchtime 1x -timeout 20m .
+	exit
+fi
 start https --cert "$work/cert.pem" --key "$work/key.pem"
 secure=https://127.0.0.1:$port
 
