@@ -21,6 +21,8 @@ import (
 	"github.com/videomsg/videomsg/consumers/video"
 	"github.com/videomsg/videomsg/consumers/voice"
 	"github.com/videomsg/videomsg/engines/avatar"
+	"github.com/videomsg/videomsg/engines/cutout"
+	"github.com/videomsg/videomsg/engines/speech"
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/objectstore"
 	"github.com/videomsg/videomsg/objectstore/dirstore"
@@ -42,6 +44,10 @@ type app struct {
 	stages  []consumers.Stage
 	runner  *consumers.Runner
 	metrics *prometheus.Registry
+
+	faces    *face.Detector
+	studio   *speech.Studio
+	removers cutout.Chain
 }
 
 // open builds the app; close undoes it.
@@ -60,6 +66,15 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 	}
 	a.pub = producers.Publisher{JS: a.broker.JS}
 	a.tasks = status.Store{KV: a.broker.Status}
+	if a.faces, err = face.NewDetector(); err != nil {
+		return nil, fmt.Errorf("face detector: %w", err)
+	}
+	if a.studio, err = speech.New(speech.Config{OpenJTalk: openJTalk(c)}); err != nil {
+		return nil, fmt.Errorf("speech engines: %w", err)
+	}
+	if a.removers, _, err = c.Cutout.Chains(); err != nil {
+		return nil, fmt.Errorf("matting engines: %w", err)
+	}
 	if a.stages, err = stages(c, a.blobs); err != nil {
 		return nil, err
 	}
@@ -178,6 +193,7 @@ func (a *app) pipeline(ctx context.Context, back context.Context) error {
 		start(&rear, "status", func() error { return a.project(back) })
 	}
 	if a.conf.Roles.has("gateway") {
+		start(&rear, "erase", func() error { return a.eraser().Serve(back) })
 		start(&front, "dispatch", func() error { return a.runner.Dispatch(ctx) })
 	}
 	start(&rear, "cancels", func() error { return cancels.Follow(back, a.broker.Events) })

@@ -31,8 +31,6 @@ func speakers(c config) engines.Chain[speech.Request, speech.Speech] {
 	return engines.Chain[speech.Request, speech.Speech]{openJTalk(c).Engine(), (&speech.Espeak{}).Engine()}
 }
 
-func (a *app) checkVoice(_ context.Context, _ string) error { return nil }
-
 // ownSpeech decodes speech that a client recorded itself. When each sound was
 // said is not known; the mouth follows the loudness.
 func ownSpeech(ctx context.Context, path string) (speech.Speech, error) {

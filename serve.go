@@ -55,7 +55,7 @@ func serve(ctx context.Context, log *slog.Logger, conf config, ready func(url st
 	feedDone, pipeDone := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(feedDone)
-		if err := feed.Follow(work, a.broker.Conn, a.broker.Status); err != nil {
+		if err := feed.Follow(work, a.broker.Conn, a.broker.Status, a.broker.Events); err != nil {
 			failed <- err
 		}
 	}()
@@ -95,15 +95,23 @@ func serve(ctx context.Context, log *slog.Logger, conf config, ready func(url st
 func (a *app) server(base context.Context, feed *gateway.Feed) *http.Server {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	g := gateway.New(a.conf.Gateway, gateway.Deps{
-		Log: a.log, Tasks: a.tasks, Submit: a.pub, Blobs: a.blobs, Stream: a.broker.Events, Feed: feed,
+		Log: a.log, Tasks: a.tasks, Submit: a.pub, Blobs: a.blobs, JS: a.broker.JS, Stream: a.broker.Events, Feed: feed,
+		Library: a.broker.Library, Idempotency: a.broker.Idempotency, Limits: a.broker.Limits,
 		Metrics: a.metrics, Gather: a.metrics, Version: version(),
-		Route:      a.route,
-		CheckText:  checkText,
-		CheckVoice: a.checkVoice,
-		CheckMusic: checkMusic,
-		Ready:      a.broker.Health,
-		Health:     a.health,
-		Web:        web.Handler(),
+		Route:       a.route,
+		CheckText:   checkText,
+		CheckVoice:  a.checkVoice,
+		CheckMusic:  checkMusic,
+		CheckEngine: a.checkEngine,
+		Voices:      a.catalogue,
+		Speak:       a.speakSample,
+		Faces:       a.faces,
+		Erase:       a.erase,
+		Engines:     a.engineStates,
+		Stages:      a.stageNames(),
+		Ready:       a.broker.Health,
+		Health:      a.health,
+		Web:         web.Handler(),
 	})
 	return &http.Server{
 		Handler: g, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,

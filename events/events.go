@@ -42,6 +42,7 @@ const (
 	TaskCompleted Verb = "completed"         // every stage on the slip has run
 	TaskFailed    Verb = Failed              // a stage has given up
 	TaskCanceled  Verb = "canceled"          // the wish was granted
+	Erased        Verb = "erased"            // the task's data is gone; nothing else of it counts any more
 	ended              = "ended"             // subject token of the three above
 	typePrefix         = "videomsg."         // of CloudEvents types
 	source             = "/videomsg"         // of CloudEvents

@@ -45,6 +45,7 @@ const (
 	BlobText       = "text"       // UTF-8, as submitted
 	BlobAudio      = "audio"      // own speech instead of text, as uploaded
 	BlobBackdrop   = "backdrop"   // own background picture, as uploaded
+	BlobMusic      = "music"      // own music, as uploaded to the library
 	BlobDetails    = "details"    // what is echoed to the owner: subject, user data
 	BlobImage      = "image"      // image stage: PNG to animate
 	BlobCutout     = "cutout"     // image stage: PNG with alpha

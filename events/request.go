@@ -17,8 +17,9 @@ const (
 // field means its default.
 type Request struct {
 	Kind     string `json:"kind"`
-	Owner    string `json:"owner,omitempty"`  // user id
-	Parent   string `json:"parent,omitempty"` // the task this one is a rerun of
+	Owner    string `json:"owner,omitempty"`   // user id
+	Parent   string `json:"parent,omitempty"`  // the task this one is a rerun of
+	Subject  string `json:"subject,omitempty"` // digest that groups what belongs to one person
 	Language string `json:"language,omitempty"`
 	Voice    string `json:"voice,omitempty"`         // id of a voice
 	Profile  string `json:"voice_profile,omitempty"` // id of a cloned voice

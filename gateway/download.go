@@ -42,6 +42,26 @@ func (g *Gateway) download(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return g.serveBlob(w, r, b, "videomsg-"+t.ID+"-"+name)
+}
+
+// linkLife is how long a link into the store itself works.
+const linkLife = time.Hour
+
+// serveBlob sends a stored object, with ranges, or leads to the store when that
+// is wanted and can be done.
+func (g *Gateway) serveBlob(w http.ResponseWriter, r *http.Request, b events.Blob, name string) error {
+	h := w.Header()
+	if signer, ok := g.Blobs.(objectstore.URLSigner); ok && g.conf.PublicLinks {
+		u, err := signer.SignedURL(r.Context(), b.Key, linkLife)
+		if err != nil {
+			return err
+		}
+		h.Set("Location", u)
+		h.Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusFound)
+		return nil
+	}
 	src := &seeker{ctx: r.Context(), store: g.Blobs, key: b.Key, size: b.Size}
 	defer src.Close() //nolint:errcheck // read only
 	// Opened before the header is written, so that what is gone is a 404.
@@ -51,11 +71,10 @@ func (g *Gateway) download(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	h := w.Header()
 	h.Set("Content-Type", b.Type)
 	h.Set("ETag", `"`+b.SHA256+`"`)
 	h.Set("Cache-Control", "private, max-age=3600")
-	h.Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": "videomsg-" + t.ID + "-" + name + extensions[b.Type]}))
+	h.Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": name + extensions[b.Type]}))
 	http.ServeContent(w, r, "", time.Time{}, src)
 	if src.err != nil && !errors.Is(src.err, context.Canceled) {
 		infoOf(r.Context()).err = src.err

@@ -108,6 +108,17 @@ func (f *fields) prosody() (p events.Prosody) {
 		f.fail(badField(codeRange, name, "must be a JSON object with the members pitch_shift, time_stretch, energy_boost, emotion, intensity, pauses"))
 		return events.Prosody{}
 	}
+	if err := checkMembers([]byte(v)); err != nil {
+		f.fail(badField(codeRange, name, "names a member twice or is nested too deeply"))
+		return events.Prosody{}
+	}
+	f.checkProsody(p)
+	return p
+}
+
+// checkProsody refuses values out of range.
+func (f *fields) checkProsody(p events.Prosody) {
+	const name = "prosody_params"
 	for _, c := range []struct {
 		name   string
 		v      *float64
@@ -136,7 +147,6 @@ func (f *fields) prosody() (p events.Prosody) {
 			f.fail(badField(codeRange, name+".pauses", "each pause is from 0 to 5 seconds"))
 		}
 	}
-	return p
 }
 
 // require reads "video=d-id,voice=voicevox".

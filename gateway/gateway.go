@@ -1,13 +1,20 @@
-// Package gateway is the HTTP face of the service: routes, limits, uploads,
-// status, downloads and live events. It knows the stream, the status documents
-// and the blob store through small interfaces, and nothing of stages or engines.
+// Package gateway is the HTTP face of the service: routes, sign-in, limits,
+// uploads, status, downloads, live events, catalogues, webhooks and operation.
+// It knows the stream, the status documents and the blob store through small
+// interfaces, and nothing of stages or engines.
+//
+// The table in routes.go lists every path; the OpenAPI document at /openapi.json
+// is made from the same table.
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,15 +23,42 @@ import (
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/objectstore"
 	"github.com/videomsg/videomsg/status"
+	"github.com/videomsg/videomsg/vision/face"
 )
 
 // Config is what an operator may choose. The zero value has the limits of the
-// API's documentation.
+// API's documentation and one local user.
 type Config struct {
 	MaxImage    int64         // bytes; 0 means 10 MB
 	MaxAudio    int64         // bytes; 0 means 50 MB
 	TaskTimeout time.Duration // 0 means 30 minutes
 	Heartbeat   time.Duration // of event streams; 0 means 15 s
+
+	Secret         string // signs tokens (HS256); empty: one local user, loopback only
+	Production     bool   // cookies over TLS only, consent required
+	TrustedProxies []netip.Prefix
+	CORSOrigins    []string // that may call with a token; empty: none
+	GeneratePerMin int      // new videos per user and client address; 0 means 10
+	WritesPerMin   int      // other writes; 0 means 60
+	PublicLinks    bool     // downloads lead to the store itself when it can sign links
+	WebhookPrivate bool     // webhooks may go to private addresses
+}
+
+// Validate reports every setting that cannot work or is not safe.
+func (c Config) Validate() error {
+	var errs []error
+	if n := len(c.Secret); n > 0 && n < MinSecret {
+		errs = append(errs, fmt.Errorf("JWT_SECRET_KEY of %d bytes: at least %d are needed", n, MinSecret))
+	}
+	if c.Production && c.Secret == "" {
+		errs = append(errs, errors.New("JWT_SECRET_KEY is required with ENVIRONMENT=production"))
+	}
+	for _, o := range c.CORSOrigins {
+		if o == "*" {
+			errs = append(errs, errors.New("CORS_ORIGINS must name origins, not *"))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Deps is what the gateway stands on.
@@ -33,22 +67,46 @@ type Deps struct {
 	Tasks   Tasks
 	Submit  Submitter
 	Blobs   objectstore.Store
+	JS      jetstream.JetStream
 	Stream  jetstream.Stream
 	Feed    *Feed
 	Metrics prometheus.Registerer
 	Gather  prometheus.Gatherer
 	Version string
 
-	// Route gives the stages a request visits, in order.
-	Route func(events.Request) []string
+	// Buckets of what is not in the stream.
+	Library     jetstream.KeyValue // own music, by owner and id
+	Idempotency jetstream.KeyValue // answers by owner and key, kept for a day
+	Limits      jetstream.KeyValue // recent requests by owner and by address
+	Webhooks    Webhooks
+
+	// Stages lists every stage in the default order; Route gives those a request
+	// visits.
+	Stages []string
+	Route  func(events.Request) []string
 	// CheckText returns why a text cannot be spoken; nil when it can.
 	CheckText func(text, language string) error
 	// CheckVoice and CheckMusic say whether the ids are known.
 	CheckVoice, CheckMusic func(ctx context.Context, id string) error
+	// CheckEngine says whether engine of stage can be required: ErrUnknown when
+	// there is no such engine, another error when it is not set up, in words for
+	// the client.
+	CheckEngine func(stage, engine string) error
+
+	// Voices is the catalogue of voices; Speak is a sample of one, as WAV.
+	Voices func(ctx context.Context) ([]Voice, error)
+	Speak  func(ctx context.Context, voice, text string) ([]byte, error)
+	// Profiles are the cloned voices; nil when none can be made.
+	Profiles Profiles
+	Faces    *face.Detector
+
+	// Erase removes what is kept of a task, here and outside.
+	Erase func(ctx context.Context, t status.Task) error
 	// Ready returns nil while tasks can be taken; Health describes each part.
-	Ready  func(ctx context.Context) error
-	Health func(ctx context.Context) Health
-	Web    http.Handler // the web app
+	Ready   func(ctx context.Context) error
+	Health  func(ctx context.Context) Health
+	Engines func(ctx context.Context) []EngineState
+	Web     http.Handler // the web app
 }
 
 // Tasks reads status documents.
@@ -60,34 +118,40 @@ type Tasks interface {
 type Submitter interface {
 	Submit(ctx context.Context, task string, slip []string, trace string, job events.Job) error
 	Cancel(ctx context.Context, task string, job events.Job) error
+	Publish(ctx context.Context, evs ...events.Event) error
 }
 
-// ErrUnknown is what CheckVoice and CheckMusic wrap for an id that is not known.
+// ErrUnknown is what the checks and lookups of Deps wrap for an id that is not
+// known.
 var ErrUnknown = errors.New("unknown id")
 
 // Gateway answers HTTP requests. It is an http.Handler.
 type Gateway struct {
 	Deps
-	conf    Config
-	mux     http.Handler
-	metrics *metrics
+	conf       Config
+	mux        http.Handler
+	metrics    *metrics
+	sameOrigin *http.CrossOriginProtection
+	limits     *limiter
+	previews   *previews
+	pictures   chan struct{} // a slot per picture being analysed
+	probes     *probes
 }
 
 // New returns a gateway over deps.
 func New(conf Config, deps Deps) *Gateway {
-	g := &Gateway{Deps: deps, conf: conf, metrics: newMetrics(deps.Metrics)}
-	if g.conf.MaxImage == 0 {
-		g.conf.MaxImage = 10_000_000
+	g := &Gateway{
+		Deps: deps, conf: conf, metrics: newMetrics(deps.Metrics), sameOrigin: http.NewCrossOriginProtection(),
+		previews: newPreviews(), pictures: make(chan struct{}, 2),
 	}
-	if g.conf.MaxAudio == 0 {
-		g.conf.MaxAudio = 50_000_000
-	}
-	if g.conf.TaskTimeout == 0 {
-		g.conf.TaskTimeout = 30 * time.Minute
-	}
-	if g.conf.Heartbeat == 0 {
-		g.conf.Heartbeat = 15 * time.Second
-	}
+	g.conf.MaxImage = cmp.Or(conf.MaxImage, 10_000_000)
+	g.conf.MaxAudio = cmp.Or(conf.MaxAudio, 50_000_000)
+	g.conf.TaskTimeout = cmp.Or(conf.TaskTimeout, 30*time.Minute)
+	g.conf.Heartbeat = cmp.Or(conf.Heartbeat, 15*time.Second)
+	g.conf.GeneratePerMin = cmp.Or(conf.GeneratePerMin, 10)
+	g.conf.WritesPerMin = cmp.Or(conf.WritesPerMin, 60)
+	g.limits = newLimiter(deps.Limits, g.conf)
+	g.probes = newProbes(deps.Health)
 	g.mux = g.routes()
 	return g
 }

@@ -1,16 +1,15 @@
 package gateway
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/videomsg/videomsg/events"
-	"github.com/videomsg/videomsg/producers"
 )
 
 // maxText is the longest text in characters.
@@ -19,12 +18,9 @@ const maxText = 1000
 // generate is POST /api/video/generate: a portrait and a text, or own speech,
 // become a video.
 func (g *Gateway) generate(w http.ResponseWriter, r *http.Request) (err error) {
-	task := producers.NewTask()
-	infoOf(r.Context()).task = task
+	task := g.newTask(r)
 	form, err := g.readForm(w, r, task, map[string]fileField{
-		"image":            {blob: events.BlobPortrait, limit: g.conf.MaxImage, check: g.checkImage},
-		"background_image": {blob: events.BlobBackdrop, limit: g.conf.MaxImage, check: g.checkImage},
-		"audio":            {blob: events.BlobAudio, limit: g.conf.MaxAudio, check: checkAudio},
+		"image": g.imageField(), "background_image": g.backdropField(), "audio": g.audioField(),
 	})
 	if err != nil {
 		return err
@@ -37,8 +33,7 @@ func (g *Gateway) generate(w http.ResponseWriter, r *http.Request) (err error) {
 	f := &fields{values: form.values}
 	req := g.videoRequest(r, f)
 	text, hasText := f.text("text")
-	details := details{Subject: f.short("subject", 200), UserData: f.short("user_data", 1000)}
-	f.flag("async") // the answer is always 202; kept for clients that send it
+	opts := g.common(f, &req)
 	if err := f.done(); err != nil {
 		return err
 	}
@@ -59,19 +54,10 @@ func (g *Gateway) generate(w http.ResponseWriter, r *http.Request) (err error) {
 			return err
 		}
 	}
-	if err := g.checkIDs(r, req); err != nil {
-		return err
+	if g.conf.Production && !req.Consent {
+		return badField(codeConsent, "consent", "must be true: you may use this face and voice")
 	}
-	if details != (detailsEmpty) {
-		b, err := json.Marshal(details)
-		if err != nil {
-			return err
-		}
-		if err := g.putBlob(r.Context(), form, task, events.BlobDetails, "application/json", string(b)); err != nil {
-			return err
-		}
-	}
-	return g.accept(w, r, task, req, form)
+	return g.finish(w, r, task, req, form, opts)
 }
 
 // details are what the owner wants echoed. They may name people, so they are a
@@ -81,7 +67,13 @@ type details struct {
 	UserData string `json:"user_data,omitempty"`
 }
 
-var detailsEmpty details
+// What the options of a video can be.
+var (
+	captionKinds = []string{"none", "file", "burn"}
+	styles       = []string{"talking", "card", "kenburns", "static"}
+	mouths       = []string{"auto", "closed", "smile"}
+	labels       = []string{"top-left", "top-right", "bottom-left", "bottom-right", "off"}
+)
 
 // videoRequest reads the options of a video.
 func (g *Gateway) videoRequest(r *http.Request, f *fields) events.Request {
@@ -92,26 +84,22 @@ func (g *Gateway) videoRequest(r *http.Request, f *fields) events.Request {
 		Voice:    f.short("voice", 64),
 		Profile:  f.short("voice_profile", 64),
 		Prosody:  f.prosody(),
-		BGM: events.BGM{
-			Type: f.short("bgm_type", 64), Volume: f.number("bgm_volume", 0, 1),
-			Duck: f.flag("bgm_duck"), Accessible: f.flag("accessible"),
-		},
+		BGM:      f.bgm(),
 		Image: events.Image{
 			Background: f.background(),
-			Aspect:     f.one("aspect", "1:1", "1:1", "9:16", "16:9", "source"),
+			Aspect:     f.one("aspect", "1:1", aspects...),
 			Face:       faceNumber(f),
 		},
 		Video: events.Video{
-			Captions: f.one("captions", "none", "none", "file", "burn"),
-			Style:    f.one("style", "", "talking", "card", "kenburns", "static"),
+			Captions: f.one("captions", "none", captionKinds...),
+			Style:    f.one("style", "", styles...),
 			Motion:   f.number("motion", 0, 1),
-			Mouth:    f.one("mouth", "", "auto", "closed", "smile"),
-			Label:    f.one("label", "", "top-left", "top-right", "bottom-left", "bottom-right", "off"),
+			Mouth:    f.one("mouth", "", mouths...),
+			Label:    f.one("label", "", labels...),
 		},
-		Require:  f.require(),
-		Fresh:    f.flag("fresh"),
-		Consent:  f.flag("consent"),
-		Deadline: time.Now().UTC().Add(g.conf.TaskTimeout).Truncate(time.Millisecond),
+		Require: f.require(),
+		Fresh:   f.flag("fresh"),
+		Consent: f.flag("consent"),
 	}
 }
 
@@ -142,46 +130,6 @@ func (g *Gateway) checkText(text, language string) error {
 	return nil
 }
 
-// checkIDs refuses voices and music that do not exist.
-func (g *Gateway) checkIDs(r *http.Request, req events.Request) error {
-	if req.Voice != "" {
-		if err := g.CheckVoice(r.Context(), req.Voice); errors.Is(err, ErrUnknown) {
-			return badField(codeVoice, "voice", "there is no such voice")
-		} else if err != nil {
-			return err
-		}
-	}
-	if req.BGM.Type != "" && req.BGM.Type != "none" {
-		if err := g.CheckMusic(r.Context(), req.BGM.Type); errors.Is(err, ErrUnknown) {
-			return badField(codeBGM, "bgm_type", "there is no such music")
-		} else if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// owner is who the request acts for.
-func owner(*http.Request) string { return localUser }
-
-// localUser owns everything while nobody signs in.
-const localUser = "local"
-
-// accept puts the task on the stream and answers 202. From then on it ends in
-// exactly one way, whatever is killed.
-func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, task string, req events.Request, form *form) error {
-	job := events.Job{Request: req, Blobs: form.blobs}
-	if err := g.Submit.Submit(r.Context(), task, g.Route(req), r.Header.Get("Traceparent"), job); err != nil {
-		return newProblem(codeUnavailable, "The task could not be accepted.").because(err)
-	}
-	w.Header().Set("Location", statusURL(task))
-	w.Header().Set("Retry-After", "1")
-	return writeJSON(w, http.StatusAccepted, accepted{
-		TaskID: task, Status: "queued", StatusURL: statusURL(task), EventsURL: "/api/tasks/" + task + "/events",
-		CancelURL: "/api/tasks/" + task + "/cancel", DownloadURL: downloadURL(task, ""),
-	})
-}
-
 type accepted struct {
 	TaskID      string `json:"task_id"`
 	Status      string `json:"status"`
@@ -210,4 +158,36 @@ func writeJSON(w http.ResponseWriter, code int, v any) error {
 	w.WriteHeader(code)
 	_, _ = w.Write(append(b, '\n')) // the client is gone
 	return nil
+}
+
+// writeTagged answers with an ETag of the content, or that it is known.
+func writeTagged(w http.ResponseWriter, r *http.Request, v any, cache string) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(b)
+	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
+	h := w.Header()
+	h.Set("ETag", tag)
+	h.Set("Cache-Control", cache)
+	if matches(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	h.Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(append(b, '\n')) // the client is gone
+	return nil
+}
+
+// matches compares an If-None-Match header with a tag (RFC 9110, 13.1.2).
+func matches(header, tag string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		part = strings.TrimSpace(part)
+		if part == "*" || strings.TrimPrefix(part, "W/") == tag {
+			return header != ""
+		}
+	}
+	return false
 }

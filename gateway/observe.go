@@ -38,6 +38,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 // requestInfo collects what is known of a request for its one log line.
 type requestInfo struct {
 	id   string // W3C trace id
+	who  identity
+	idem *idem // nil without an Idempotency-Key
 	task string
 	code string // of the problem answered
 	err  error

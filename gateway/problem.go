@@ -61,6 +61,14 @@ const (
 	codeRange         = "PARAMETER_OUT_OF_RANGE"
 	codeVoice         = "VOICE_NOT_FOUND"
 	codeBGM           = "BGM_NOT_FOUND"
+	codeProfile       = "VOICE_PROFILE_NOT_FOUND"
+	codeAudioTooLong  = "AUDIO_TOO_LONG"
+	codeFace          = "FACE_NOT_DETECTED"
+	codeConsent       = "CONSENT_REQUIRED"
+	codeRateLimited   = "RATE_LIMITED"
+	codeQuota         = "QUOTA_EXCEEDED"
+	codeMismatch      = "IDEMPOTENCY_MISMATCH"
+	codeGone          = "GONE"
 	codeFull          = "STORAGE_FULL"
 	codeUnavailable   = "UNAVAILABLE"
 	codeInternal      = "INTERNAL"
@@ -91,6 +99,14 @@ var kinds = map[string]struct {
 	codeRange:         {422, "A value is out of range", "値が範囲外です", false},
 	codeVoice:         {422, "There is no such voice", "指定された声がありません", false},
 	codeBGM:           {422, "There is no such music", "指定された音楽がありません", false},
+	codeProfile:       {422, "There is no such cloned voice", "指定された複製音声がありません", false},
+	codeAudioTooLong:  {422, "The sound is too long", "音声が長すぎます", false},
+	codeFace:          {422, "No face was found", "顔を検出できません", false},
+	codeConsent:       {422, "Consent is required", "本人の同意が必要です", false},
+	codeRateLimited:   {429, "Too many requests", "リクエストが多すぎます", true},
+	codeQuota:         {429, "The quota is used up", "利用枠を超えました", false},
+	codeMismatch:      {422, "The key was used for another request", "このキーは別のリクエストで使われています", false},
+	codeGone:          {410, "Erased", "削除されました", false},
 	codeFull:          {503, "The storage is full", "保存領域がいっぱいです", true},
 	codeUnavailable:   {503, "Not available at the moment", "現在ご利用いただけません", true},
 	codeInternal:      {500, "Something went wrong here", "内部エラーが発生しました", true},

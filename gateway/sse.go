@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -70,62 +73,172 @@ func (g *Gateway) history(ctx context.Context, task string, after uint64, f func
 		conf.DeliverPolicy, conf.OptStartSeq = jetstream.DeliverByStartSequencePolicy, after+1
 	}
 	return status.Replay(ctx, g.Stream, conf, func(e events.Event, seq uint64) error {
-		for i := range e.Job.Notes {
-			n := &e.Job.Notes[i]
-			n.Tries = nil
-			if n.Problem != nil {
-				p := *n.Problem
-				p.Cause = ""
-				n.Problem = &p
-			}
-		}
-		return f(record{Seq: seq, Event: e, last: e.Terminal()})
+		return f(forClients(record{Seq: seq, Event: e, last: e.Terminal() || e.Verb == events.Erased}))
 	})
 }
 
-// stream writes events until the task has ended or the client has gone. A client
-// that does not read is dropped.
+// forClients takes out what is for operators only.
+func forClients(r record) record {
+	r.Event.Job.Notes = slices.Clone(r.Event.Job.Notes)
+	for i := range r.Event.Job.Notes {
+		n := &r.Event.Job.Notes[i]
+		n.Tries = nil
+		if n.Problem != nil {
+			p := *n.Problem
+			p.Cause = ""
+			n.Problem = &p
+		}
+	}
+	return r
+}
+
+// stream writes events until the task has ended or the client has gone. What is
+// recorded comes from the stream, what is new from the process's one follower of
+// it. A client that does not read is dropped, and resumes where it was.
 func (g *Gateway) stream(w http.ResponseWriter, r *http.Request, task string, after uint64) error {
-	changes, stop := g.Feed.Subscribe(task)
+	live, stop, err := g.Feed.tail.subscribe(r.Context(), func(t string) bool { return t == task })
+	if err != nil {
+		return err
+	}
 	defer stop()
-	out := &sse{w: w, rc: http.NewResponseController(w)}
+	changes, unsubscribe := g.Feed.Subscribe(task)
+	defer unsubscribe()
+	out, done := g.openSSE(w), false
+	send := func(rec record) error {
+		if rec.Seq <= after {
+			return nil
+		}
+		after, done = rec.Seq, rec.last
+		return out.send(strconv.FormatUint(rec.Seq, 10), "event", rec.Event)
+	}
+	// The header is out: from here on nothing can be said but by ending.
+	if err := g.history(r.Context(), task, after, send); err != nil || done {
+		infoOf(r.Context()).err = err
+		return nil
+	}
+	beat := time.NewTicker(g.conf.Heartbeat)
+	defer beat.Stop()
+	var told events.Progress
+	for !done {
+		select {
+		case rec, ok := <-live.events:
+			if !ok {
+				infoOf(r.Context()).err = errSlow
+				return nil
+			}
+			err = send(rec)
+		case <-changes:
+			p := g.Feed.Progress(task)
+			if p == nil || p.Stage == told.Stage && p.Done == told.Done && p.Attempt == told.Attempt {
+				continue
+			}
+			told = *p
+			public := *p
+			public.Failed = nil
+			err = out.send("", "progress", public)
+		case <-beat.C:
+			err = out.comment("keep-alive")
+		case <-r.Context().Done():
+			return nil
+		}
+		if err != nil {
+			infoOf(r.Context()).err = err
+			return nil
+		}
+	}
+	return nil
+}
+
+// ownEvents is GET /api/events: Server-Sent Events of all tasks of the caller.
+// Without an id to resume from it begins with what happens next.
+func (g *Gateway) ownEvents(w http.ResponseWriter, r *http.Request) error {
+	after, err := lastEventID(r)
+	if err != nil {
+		return err
+	}
+	me := owner(r)
+	live, stop, err := g.Feed.tail.subscribe(r.Context(), func(t string) bool { return g.Feed.Owner(t) == me })
+	if err != nil {
+		return err
+	}
+	defer stop()
+	missed, err := g.missed(r.Context(), me, after)
+	if err != nil {
+		return err
+	}
+	out := g.openSSE(w)
+	for _, rec := range missed {
+		after = rec.Seq
+		if err := out.send(strconv.FormatUint(rec.Seq, 10), "event", rec.Event); err != nil {
+			infoOf(r.Context()).err = err
+			return nil
+		}
+	}
+	if err := out.comment("following"); err != nil {
+		return nil //nolint:nilerr // the client is gone
+	}
+	beat := time.NewTicker(g.conf.Heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case rec, ok := <-live.events:
+			if !ok {
+				infoOf(r.Context()).err = errSlow
+				return nil
+			}
+			if rec.Seq > after {
+				after = rec.Seq
+				err = out.send(strconv.FormatUint(rec.Seq, 10), "event", rec.Event)
+			}
+		case <-beat.C:
+			err = out.comment("keep-alive")
+		case <-r.Context().Done():
+			return nil
+		}
+		if err != nil {
+			infoOf(r.Context()).err = err
+			return nil
+		}
+	}
+}
+
+// maxResume bounds how many tasks are read again for a client that resumes.
+const maxResume = 200
+
+// missed is what happened to the caller's tasks after an event, in order. Tasks
+// that have not changed since are not read.
+func (g *Gateway) missed(ctx context.Context, me string, after uint64) ([]record, error) {
+	if after == 0 {
+		return nil, nil
+	}
+	ids, err := g.Feed.Before(ctx, me, "", maxResume)
+	if err != nil {
+		return nil, err
+	}
+	var out []record
+	for _, id := range ids {
+		t, _, err := g.get(ctx, id)
+		if err != nil || t.Seq <= after {
+			continue
+		}
+		if err := g.history(ctx, id, after, func(rec record) error {
+			out = append(out, rec)
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(out, func(a, b record) int { return cmp.Compare(a.Seq, b.Seq) })
+	return out, nil
+}
+
+func (g *Gateway) openSSE(w http.ResponseWriter) *sse {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
-	beat := time.NewTicker(g.conf.Heartbeat)
-	defer beat.Stop()
-	var told events.Progress
-	for first := true; ; first = false {
-		done := false
-		t, _, err := g.Tasks.Get(r.Context(), task)
-		if first || err == nil && t.Seq > after { // else only progress has changed
-			err = g.history(r.Context(), task, after, func(rec record) error {
-				after, done = rec.Seq, rec.last
-				return out.send(strconv.FormatUint(rec.Seq, 10), "event", rec.Event)
-			})
-		}
-		if p := g.Feed.Progress(task); err == nil && p != nil && !done && (p.Stage != told.Stage || p.Done != told.Done || p.Attempt != told.Attempt) {
-			told = *p
-			public := *p
-			public.Failed = nil
-			err = out.send("", "progress", public)
-		}
-		if err != nil || done {
-			infoOf(r.Context()).err = err
-			return nil // the header is out: nothing more can be said
-		}
-		select {
-		case <-changes:
-		case <-beat.C:
-			if err := out.comment("keep-alive"); err != nil {
-				return nil //nolint:nilerr // the client is gone
-			}
-		case <-r.Context().Done():
-			return nil
-		}
-	}
+	return &sse{w: w, rc: http.NewResponseController(w)}
 }
 
 // sse writes Server-Sent Events, each with a deadline.
@@ -158,3 +271,5 @@ func (s *sse) write(msg string) error {
 	}
 	return s.rc.Flush()
 }
+
+var errSlow = errors.New("client reads too slowly")

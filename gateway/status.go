@@ -66,8 +66,16 @@ type errorView struct {
 	Retryable bool   `json:"retryable"`
 }
 
-// render is the document and the running stage's progress in the client's words.
-func render(t status.Task, rev uint64, p *events.Progress) view {
+// render is the task as its owner sees it, with what is only echoed.
+func (g *Gateway) render(r *http.Request, t status.Task, rev uint64, p *events.Progress) (view, error) {
+	v := inWords(t, rev, p)
+	d, err := g.details(r.Context(), t)
+	v.Subject, v.UserData = d.Subject, d.UserData
+	return v, err
+}
+
+// inWords is the document and the running stage's progress in the client's words.
+func inWords(t status.Task, rev uint64, p *events.Progress) view {
 	v := view{
 		TaskID: t.ID, Kind: t.Request.Kind, Status: t.State(), CreatedAt: t.Created, UpdatedAt: t.Updated,
 		Parent: t.Request.Parent, Revision: rev, Stages: []stageView{},
@@ -138,20 +146,33 @@ func render(t status.Task, rev uint64, p *events.Progress) view {
 	return v
 }
 
-// load reads a task that the caller may see. Right after its acceptance the
-// projector may not have it yet; then the stream itself is asked.
+// load reads a task that the caller may see.
 func (g *Gateway) load(r *http.Request) (status.Task, uint64, error) {
 	id := chi.URLParam(r, "task")
 	infoOf(r.Context()).task = clipName(id)
 	if events.CheckToken(id) != nil {
 		return status.Task{}, 0, newProblem(codeNotFound, "There is no such task.")
 	}
-	t, rev, err := g.Tasks.Get(r.Context(), id)
-	if errors.Is(err, status.ErrNotFound) {
-		t, err = g.submitted(r.Context(), id)
-	}
+	t, rev, err := g.get(r.Context(), id)
 	if errors.Is(err, status.ErrNotFound) || err == nil && t.Request.Owner != owner(r) {
 		return status.Task{}, 0, newProblem(codeNotFound, "There is no such task.").because(err)
+	}
+	if err == nil && t.Erased != nil {
+		return status.Task{}, 0, newProblem(codeGone, "The task was erased.")
+	}
+	return t, rev, err
+}
+
+// get reads a task from the copy in memory, from the bucket, or, right after its
+// acceptance, when the projector may not have it yet, from the stream itself.
+func (g *Gateway) get(ctx context.Context, id string) (status.Task, uint64, error) {
+	if d := g.Feed.cached(id); d != nil {
+		t, err := d.task()
+		return t, d.rev, err
+	}
+	t, rev, err := g.Tasks.Get(ctx, id)
+	if errors.Is(err, status.ErrNotFound) {
+		t, err = g.submitted(ctx, id)
 	}
 	return t, rev, err
 }
@@ -219,12 +240,10 @@ func (g *Gateway) answerStatus(w http.ResponseWriter, r *http.Request, t status.
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	v := render(t, rev, p)
-	d, err := g.details(r.Context(), t)
+	v, err := g.render(r, t, rev, p)
 	if err != nil {
 		return err
 	}
-	v.Subject, v.UserData = d.Subject, d.UserData
 	return writeJSON(w, http.StatusOK, v)
 }
 
@@ -246,21 +265,4 @@ func waitParam(r *http.Request) (time.Duration, error) {
 		return 0, badField(codeRange, "wait", "must be a number of seconds from 0 to 60")
 	}
 	return time.Duration(n * float64(time.Second)), nil
-}
-
-// cancel is POST /api/tasks/{task}/cancel.
-func (g *Gateway) cancel(w http.ResponseWriter, r *http.Request) error {
-	t, rev, err := g.load(r)
-	if err != nil {
-		return err
-	}
-	if t.Terminal() && t.State() != status.Canceled {
-		return newProblem(codeConflict, "The task has already ended.")
-	}
-	if !t.Terminal() {
-		if err := g.Submit.Cancel(r.Context(), t.ID, events.Job{Request: t.Request}); err != nil {
-			return newProblem(codeUnavailable, "").because(err)
-		}
-	}
-	return writeJSON(w, http.StatusAccepted, render(t, rev, nil))
 }

@@ -19,13 +19,17 @@ import (
 type form struct {
 	values map[string]string
 	blobs  map[string]events.Blob
+	counts map[string]int // files by field
 }
 
 // A fileField is a file that a request may carry.
 type fileField struct {
-	blob  string // name in Job.Blobs
-	limit int64  // bytes
-	code  string // of the problem when its kind is wrong
+	blob   string            // name in Job.Blobs
+	limit  int64             // bytes
+	code   string            // of the problem when its kind is wrong
+	class  objectstore.Class // where it is stored; empty: objectstore.Inputs
+	folder string            // below class; empty: none
+	many   int               // how many files may come under this name; 0 means 1
 	// check looks at what was stored and returns its media type.
 	check func(r io.ReaderAt, size int64) (mediaType string, err error)
 }
@@ -54,10 +58,11 @@ func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request, task string, 
 			g.discard(r.Context(), f.blobs)
 		}
 	}()
+	replay := replaying(r)
 	for n := 0; ; n++ {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
-			return f, nil
+			return f, remember(r, f.fingerprint())
 		}
 		if err != nil {
 			return nil, broken(err)
@@ -67,11 +72,17 @@ func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request, task string, 
 		}
 		name := part.FormName()
 		field, isFile := files[name]
-		_, again := f.values[name]
-		if _, stored := f.blobs[field.blob]; again || isFile && stored {
-			return nil, badField(codeBadRequest, name, "is given more than once")
+		if _, again := f.values[name]; again {
+			return nil, badField(codeBadRequest, clipName(name), "is given more than once")
 		}
 		if isFile {
+			if field, err = f.place(name, field); err != nil {
+				return nil, err
+			}
+		}
+		if isFile && replay {
+			err = hashFile(f, name, field, part)
+		} else if isFile {
 			err = g.readFile(r.Context(), f, task, name, field, part)
 		} else {
 			err = readValue(f, name, part)
@@ -80,6 +91,25 @@ func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request, task string, 
 			return nil, err
 		}
 	}
+}
+
+// place names the blob of the next file under name.
+func (f *form) place(name string, field fileField) (fileField, error) {
+	n := f.counts[name]
+	if n >= max(field.many, 1) {
+		if field.many > 1 {
+			return field, badField(codeRange, name, fmt.Sprintf("has more than %d files", field.many))
+		}
+		return field, badField(codeBadRequest, name, "is given more than once")
+	}
+	if f.counts == nil {
+		f.counts = map[string]int{}
+	}
+	f.counts[name] = n + 1
+	if field.many > 1 {
+		field.blob = fmt.Sprintf("%s-%d", field.blob, n+1)
+	}
+	return field, nil
 }
 
 func readValue(f *form, name string, part *multipart.Part) error {
@@ -105,6 +135,9 @@ func readValue(f *form, name string, part *multipart.Part) error {
 
 func (g *Gateway) readFile(ctx context.Context, f *form, task, name string, field fileField, part *multipart.Part) error {
 	key := objectstore.Key(objectstore.Inputs, task, field.blob)
+	if field.class != "" {
+		key = objectstore.Key(field.class, field.folder, task, field.blob)
+	}
 	in := &limited{r: part, left: field.limit}
 	info, err := g.Blobs.Put(ctx, key, in)
 	// Known before anything is checked, so that a failure removes it.

@@ -28,6 +28,7 @@ type Task struct {
 	// Blobs are the inputs; what stages made is in Steps.
 	Blobs    map[string]events.Blob `json:"blobs,omitempty"`
 	Canceled bool                   `json:"canceled,omitempty"` // somebody wished it to stop
+	Erased   *time.Time             `json:"erased,omitempty"`   // nothing else is kept then
 	End      *End                   `json:"end,omitempty"`
 }
 
@@ -56,6 +57,17 @@ type End struct {
 // for the end; a stage's outcome outranks its request).
 func Apply(t Task, e events.Event, seq uint64) (Task, bool) {
 	old := t
+	if e.Stage == events.Task && e.Verb == events.Erased {
+		// Whatever comes before or after does not count.
+		t = Task{
+			Schema: SchemaVersion, ID: e.Task, Seq: seq, PlanSeq: seq, Plan: []string{}, Created: e.Time, Updated: e.Time, Erased: &e.Time,
+			Request: events.Request{Kind: e.Job.Request.Kind, Owner: e.Job.Request.Owner},
+		}
+		return t, old.Erased == nil
+	}
+	if t.Erased != nil {
+		return t, false
+	}
 	if t.ID == "" {
 		t = Task{Schema: SchemaVersion, ID: e.Task}
 	}
@@ -65,10 +77,7 @@ func Apply(t Task, e events.Event, seq uint64) (Task, bool) {
 	}
 	if t.PlanSeq == 0 || seq < t.PlanSeq {
 		t.PlanSeq, t.Request, t.Created = seq, e.Job.Request, e.Time
-		t.Plan = slices.Clone(e.Slip)
-		if e.Stage != events.Task {
-			t.Plan = append([]string{e.Stage}, e.Slip...)
-		}
+		t.Plan = planned(e)
 		t.Blobs = inputs(e)
 		changed = true
 	}
@@ -77,8 +86,11 @@ func Apply(t Task, e events.Event, seq uint64) (Task, bool) {
 	case e.Terminal():
 		t, said = end(t, e, seq)
 	case e.Stage == events.Task:
-		if e.Verb == events.CancelAsked && !t.Canceled {
+		switch {
+		case e.Verb == events.CancelAsked && !t.Canceled:
 			t.Canceled, said = true, true
+		case e.Verb == events.Submitted:
+			t, said = reuse(t, e, seq)
 		}
 	default:
 		t, said = step(t, e, seq)
@@ -87,6 +99,49 @@ func Apply(t Task, e events.Event, seq uint64) (Task, bool) {
 		return old, false
 	}
 	return t, true
+}
+
+// planned is the stages of a task as its oldest event tells them: those whose
+// results it brings along, its own, and those ahead.
+func planned(e events.Event) []string {
+	p := []string{}
+	for _, n := range e.Job.Notes {
+		if n.Stage != e.Stage && !slices.Contains(p, n.Stage) {
+			p = append(p, n.Stage)
+		}
+	}
+	if e.Stage != events.Task {
+		p = append(p, e.Stage)
+	}
+	return append(p, e.Slip...)
+}
+
+// reuse takes in the stages whose results a rerun has brought along: they are
+// ready from the start.
+func reuse(t Task, e events.Event, seq uint64) (Task, bool) {
+	said := false
+	for _, n := range e.Job.Notes {
+		if _, known := t.Steps[n.Stage]; known {
+			continue
+		}
+		s := Step{Verb: events.Ready, Seq: seq, Time: e.Time, Note: &n}
+		for _, name := range n.Artifacts {
+			if b, ok := e.Job.Blobs[name]; ok {
+				if s.Blobs == nil {
+					s.Blobs = map[string]events.Blob{}
+				}
+				s.Blobs[name] = b
+			}
+		}
+		if !said {
+			t.Steps = maps.Clone(t.Steps)
+			if t.Steps == nil {
+				t.Steps = map[string]Step{}
+			}
+		}
+		t.Steps[n.Stage], said = s, true
+	}
+	return t, said
 }
 
 // inputs are the blobs of the oldest event: nothing was made before it.
@@ -165,6 +220,9 @@ var milestones = []struct{ stage, state string }{
 
 // State derives the state of the whole.
 func (t Task) State() string {
+	if t.Erased != nil {
+		return Canceled
+	}
 	if t.End != nil {
 		switch t.End.Verb {
 		case events.TaskCompleted:
@@ -189,7 +247,7 @@ func (t Task) State() string {
 }
 
 // Terminal reports whether nothing more will happen.
-func (t Task) Terminal() bool { return t.End != nil }
+func (t Task) Terminal() bool { return t.End != nil || t.Erased != nil }
 
 // Current is the stage that is waiting or running now; empty when none is.
 func (t Task) Current() string {

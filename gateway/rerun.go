@@ -1,0 +1,172 @@
+package gateway
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/status"
+)
+
+// rerunRequest is the body of POST /api/tasks/{task}/rerun.
+type rerunRequest struct {
+	From    string         `json:"from"`              // the first stage that runs again
+	Changes map[string]any `json:"changes,omitempty"` // fields of the request, as in its form
+}
+
+// affects says which stage is the first that a changed field concerns.
+var affects = map[string]string{
+	"background": "image", "aspect": "image", "face": "image", "steps": "image",
+	"text": "voice", "language": "voice", "voice": "voice", "voice_profile": "voice",
+	"prosody_params": "prosody",
+	"bgm_type":       "bgm", "bgm_volume": "bgm", "bgm_duck": "bgm", "accessible": "bgm",
+	"captions": "video", "style": "video", "motion": "video", "mouth": "video", "label": "video",
+}
+
+// rerun is POST /api/tasks/{task}/rerun: a new task that takes over what the
+// stages before one have made, and runs again from there with changes.
+func (g *Gateway) rerun(w http.ResponseWriter, r *http.Request) (err error) {
+	task := g.newTask(r)
+	parent, _, err := g.load(r)
+	if err != nil {
+		return err
+	}
+	infoOf(r.Context()).task = task
+	var in rerunRequest
+	if err := readJSON(w, r, &in); err != nil {
+		return err
+	}
+	if in.From == "" && len(parent.Plan) > 0 {
+		in.From = parent.Plan[0]
+	}
+	at := slices.Index(parent.Plan, in.From)
+	if at < 0 {
+		return badField(codeRange, "from", "must be a stage of the task: "+strings.Join(parent.Plan, ", "))
+	}
+	job, err := takeOver(parent, at)
+	if err != nil {
+		return err
+	}
+	form := &form{values: map[string]string{}, blobs: map[string]events.Blob{}}
+	defer func() {
+		if err != nil {
+			g.discard(r.Context(), form.blobs)
+		}
+	}()
+	f := &fields{values: form.values}
+	if err := readChanges(f, in.Changes); err != nil {
+		return err
+	}
+	for name := range f.values {
+		if stage, ok := affects[name]; ok && slices.Index(parent.Plan, stage) >= 0 && slices.Index(parent.Plan, stage) < at {
+			return badField(codeRange, "changes."+name, "concerns the "+stage+" stage: run again from there")
+		}
+	}
+	g.change(f, &job.Request)
+	text, changed := f.text("text")
+	if err := f.done(); err != nil {
+		return err
+	}
+	if changed {
+		if err := g.checkText(text, job.Request.Language); err != nil {
+			return err
+		}
+		if err := g.putBlob(r.Context(), form, task, events.BlobText, "text/plain; charset=utf-8", text); err != nil {
+			return err
+		}
+		delete(job.Blobs, events.BlobAudio)
+	}
+	job.Request.Deadline = time.Now().UTC().Add(g.conf.TaskTimeout).Truncate(time.Millisecond)
+	return g.resubmit(w, r, task, parent.Plan[at:], job, form)
+}
+
+// takeOver is the job of a task that begins where the stages before plan[at] of
+// the parent have ended.
+func takeOver(parent status.Task, at int) (events.Job, error) {
+	job := events.Job{Request: parent.Request, Blobs: maps.Clone(parent.Blobs)}
+	if job.Blobs == nil {
+		job.Blobs = map[string]events.Blob{}
+	}
+	job.Request.Parent = parent.ID
+	for _, stage := range parent.Plan[:at] {
+		s := parent.Steps[stage]
+		if s.Verb != events.Ready || s.Note == nil {
+			return job, newProblem(codeConflict, "The "+stage+" stage has not finished in that task.")
+		}
+		n := *s.Note
+		n.Cache, n.Tries = "reused", nil
+		job.Notes = append(job.Notes, n)
+		maps.Copy(job.Blobs, s.Blobs)
+	}
+	return job, nil
+}
+
+// readChanges turns JSON members into form fields, so that both are checked by
+// the same rules.
+func readChanges(f *fields, changes map[string]any) error {
+	if len(changes) > maxFields {
+		return newProblem(codeBadRequest, "There are too many changes.")
+	}
+	for name, v := range changes {
+		switch v := v.(type) {
+		case string:
+			f.values[name] = v
+		default:
+			b, err := json.Marshal(v)
+			if err != nil {
+				return err
+			}
+			f.values[name] = string(b)
+		}
+	}
+	return nil
+}
+
+// change reads the fields that were given into req.
+func (g *Gateway) change(f *fields, req *events.Request) {
+	for _, c := range []struct {
+		name string
+		read func()
+	}{
+		{"language", func() { req.Language = f.language() }},
+		{"voice", func() { req.Voice = f.short("voice", 64) }},
+		{"voice_profile", func() { req.Profile = f.short("voice_profile", 64) }},
+		{"prosody_params", func() { req.Prosody = f.prosody() }},
+		{"bgm_type", func() { req.BGM.Type = f.short("bgm_type", 64) }},
+		{"bgm_volume", func() { req.BGM.Volume = f.number("bgm_volume", 0, 1) }},
+		{"bgm_duck", func() { req.BGM.Duck = f.flag("bgm_duck") }},
+		{"accessible", func() { req.BGM.Accessible = f.flag("accessible") }},
+		{"background", func() { req.Image.Background = f.background() }},
+		{"aspect", func() { req.Image.Aspect = f.one("aspect", "1:1", aspects...) }},
+		{"face", func() { req.Image.Face = faceNumber(f) }},
+		{"steps", func() { req.Image.Steps = f.many("steps", imageSteps) }},
+		{"captions", func() { req.Video.Captions = f.one("captions", "none", captionKinds...) }},
+		{"style", func() { req.Video.Style = f.one("style", "", styles...) }},
+		{"motion", func() { req.Video.Motion = f.number("motion", 0, 1) }},
+		{"mouth", func() { req.Video.Mouth = f.one("mouth", "", mouths...) }},
+		{"label", func() { req.Video.Label = f.one("label", "", labels...) }},
+		{"require", func() { req.Require = f.require() }},
+		{"fresh", func() { req.Fresh = f.flag("fresh") }},
+	} {
+		if _, ok := f.values[c.name]; ok {
+			c.read()
+		}
+	}
+}
+
+// resubmit puts the new task on the stream; its echoed details are the parent's.
+func (g *Gateway) resubmit(w http.ResponseWriter, r *http.Request, task string, slip []string, job events.Job, form *form) error {
+	if err := g.checkIDs(r, job.Request, form); err != nil {
+		return err
+	}
+	maps.Copy(job.Blobs, form.blobs)
+	if err := g.Submit.Submit(r.Context(), task, slip, r.Header.Get("Traceparent"), job); err != nil {
+		form.blobs = nil // it may have been accepted all the same
+		return newProblem(codeUnavailable, "The task could not be accepted.").because(err)
+	}
+	return writeAccepted(w, task)
+}

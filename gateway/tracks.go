@@ -1,0 +1,164 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/objectstore"
+)
+
+// A Track is music that a user has uploaded. It is kept in the library until it
+// is deleted.
+type Track struct {
+	ID      string      `json:"id"`
+	Owner   string      `json:"owner"`
+	Name    string      `json:"name"`
+	Credit  string      `json:"credit,omitempty"`
+	Licence string      `json:"licence,omitempty"`
+	Created time.Time   `json:"created"`
+	Blob    events.Blob `json:"blob"`
+}
+
+func (t Track) music() Music {
+	return Music{
+		ID: t.ID, Name: t.Name, NameJa: t.Name, Own: true, Credit: t.Credit, Licence: t.Licence,
+		CreatedAt: &t.Created, PreviewURL: "/api/bgm/" + t.ID + "/preview",
+	}
+}
+
+// maxTracks is how many tracks one user may keep.
+const maxTracks = 50
+
+// uploadTrack is POST /api/bgm: own music for the library.
+func (g *Gateway) uploadTrack(w http.ResponseWriter, r *http.Request) (err error) {
+	own, err := g.tracks(r.Context(), owner(r))
+	if err != nil {
+		return err
+	}
+	if len(own) >= maxTracks {
+		return newProblem(codeQuota, "You have 50 tracks; delete one first.")
+	}
+	id := g.newTask(r)
+	form, err := g.readForm(w, r, id, map[string]fileField{"audio": {
+		blob: events.BlobMusic, limit: g.conf.MaxAudio, check: checkAudio,
+		class: objectstore.Library, folder: "music",
+	}})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			g.discard(r.Context(), form.blobs)
+		}
+	}()
+	f := &fields{values: form.values}
+	t := Track{ID: id, Owner: owner(r), Name: f.short("name", 100), Credit: f.short("credit", 200), Licence: f.short("licence", 100), Created: time.Now().UTC()}
+	rights := f.flag("rights")
+	if err := f.done(); err != nil {
+		return err
+	}
+	b, ok := form.blobs[events.BlobMusic]
+	if !ok {
+		return badField(codeMissing, "audio", "is missing")
+	}
+	if t.Name == "" {
+		return badField(codeMissing, "name", "is missing")
+	}
+	if !rights {
+		return badField(codeConsent, "rights", "must be true: you may use this music")
+	}
+	t.Blob = b
+	doc, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	if _, err := g.Library.Create(r.Context(), libraryKey(t.Owner, t.ID), doc); err != nil {
+		return newProblem(codeUnavailable, "").because(err)
+	}
+	w.Header().Set("Location", "/api/bgm/"+t.ID)
+	return writeJSON(w, http.StatusCreated, t.music())
+}
+
+func libraryKey(owner, id string) string { return "music." + owner + "." + id }
+
+// tracks lists the music of owner, newest first.
+func (g *Gateway) tracks(ctx context.Context, owner string) ([]Track, error) {
+	var out []Track
+	err := eachKey(ctx, g.Library, libraryKey(owner, "*"), func(_ string, doc []byte) error {
+		var t Track
+		if err := json.Unmarshal(doc, &t); err != nil {
+			return fmt.Errorf("track: %w", err)
+		}
+		out = append(out, t)
+		return nil
+	})
+	slices.SortFunc(out, func(a, b Track) int { return strings.Compare(b.ID, a.ID) })
+	return out, err
+}
+
+// track reads one track of owner.
+func (g *Gateway) track(ctx context.Context, owner, id string) (t Track, err error) {
+	if events.CheckToken(id) != nil {
+		return t, newProblem(codeNotFound, "There is no such music.")
+	}
+	e, err := g.Library.Get(ctx, libraryKey(owner, id))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return t, newProblem(codeNotFound, "There is no such music.")
+	}
+	if err != nil {
+		return t, newProblem(codeUnavailable, "").because(err)
+	}
+	return t, json.Unmarshal(e.Value(), &t)
+}
+
+// deleteTrack is DELETE /api/bgm/{id}.
+func (g *Gateway) deleteTrack(w http.ResponseWriter, r *http.Request) error {
+	t, err := g.track(r.Context(), owner(r), chi.URLParam(r, "id"))
+	if err != nil {
+		return err
+	}
+	if err := g.dropTrack(r.Context(), t); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (g *Gateway) dropTrack(ctx context.Context, t Track) error {
+	if err := g.Blobs.Delete(ctx, t.Blob.Key); err != nil {
+		return err
+	}
+	return g.Library.Purge(ctx, libraryKey(t.Owner, t.ID))
+}
+
+// eachKey calls f with each key that matches a filter and its value.
+func eachKey(ctx context.Context, kv jetstream.KeyValue, filter string, f func(key string, value []byte) error) error {
+	w, err := kv.Watch(ctx, filter, jetstream.IgnoreDeletes())
+	if err != nil {
+		return newProblem(codeUnavailable, "").because(err)
+	}
+	defer w.Stop() //nolint:errcheck // its consumer ends with its time as well
+	for {
+		select {
+		case e, ok := <-w.Updates():
+			if !ok || e == nil {
+				return nil
+			}
+			if err := f(e.Key(), e.Value()); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
