@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -31,6 +33,8 @@ type config struct {
 	Cutout      cutout.Config
 	Roles       roles
 	Workers     map[string]int // per stage; 0 or absent is the stage's own number
+
+	WebhookPrivate bool
 }
 
 type speechConfig struct{ Dictionary, Voice string }
@@ -127,6 +131,13 @@ func settings() []setting {
 		{"REMBG_URL", "", "rembg server", str(func(c *config) *string { return &c.Cutout.RembgURL })},
 		{"REMBG_MODEL", "", "its model; empty is birefnet-portrait", str(func(c *config) *string { return &c.Cutout.RembgModel })},
 		{"REMBG_REFINE", "", "`sam` lets it refine masks", str(func(c *config) *string { return &c.Cutout.RembgRefine })},
+		{"JWT_SECRET_KEY", "", "signs tokens (HS256), at least 32 bytes; empty serves one local user on loopback only", str(func(c *config) *string { return &c.Gateway.Secret })},
+		{"TRUSTED_PROXIES", "", "comma list of networks whose X-Forwarded-For and X-Forwarded-Proto count, such as 10.0.0.0/8", networks},
+		{"CORS_ORIGINS", "", "comma list of origins whose pages may call the API with a token; empty for none", origins},
+		{"RATE_GENERATE", "10", "videos a minute per user and per client address", number(1, 1_000_000, func(c *config) *int { return &c.Gateway.GeneratePerMin })},
+		{"RATE_WRITES", "60", "other writing requests a minute per user and per client address", number(1, 1_000_000, func(c *config) *int { return &c.Gateway.WritesPerMin })},
+		{"S3_PUBLIC_DOWNLOADS", "false", "downloads lead to presigned links of the store", flagged(func(c *config) *bool { return &c.Gateway.PublicLinks })},
+		{"WEBHOOK_ALLOW_PRIVATE", "false", "webhooks may go to private and loopback addresses and over plain http", flagged(func(c *config) *bool { return &c.WebhookPrivate })},
 		{"OPEN_JTALK_DIC", "", "dictionary of Open JTalk; empty is Debian's", str(func(c *config) *string { return &c.Speech.Dictionary })},
 		{"OPEN_JTALK_VOICE", "", "HTS voice of Open JTalk; empty looks in Debian's place and in DATA_DIR/voices", str(func(c *config) *string { return &c.Speech.Voice })},
 	}
@@ -144,6 +155,45 @@ func settings() []setting {
 		})
 	}
 	return list
+}
+
+// networks reads addresses and prefixes.
+func networks(c *config, v string) error {
+	for part := range strings.SplitSeq(v, ",") {
+		part = strings.TrimSpace(part)
+		p, err := netip.ParsePrefix(part)
+		if err != nil {
+			a, err := netip.ParseAddr(part)
+			if err != nil {
+				return errors.New("must be a comma list of addresses and networks such as 10.0.0.0/8")
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		c.Gateway.TrustedProxies = append(c.Gateway.TrustedProxies, p.Masked())
+	}
+	return nil
+}
+
+// origins reads schemes with hosts, as browsers send them.
+func origins(c *config, v string) error {
+	for part := range strings.SplitSeq(v, ",") {
+		u, err := url.Parse(strings.TrimSpace(part))
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || strings.ContainsAny(u.Host, "*") {
+			return errors.New("must be a comma list of origins such as https://app.example.com")
+		}
+		c.Gateway.CORSOrigins = append(c.Gateway.CORSOrigins, u.Scheme+"://"+u.Host)
+	}
+	return nil
+}
+
+// loopback reports whether a host to listen on can be reached from this machine
+// only.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
 }
 
 func logLevel(c *config, v string) error {
@@ -180,6 +230,13 @@ func loadConfig(getenv func(string) string) (config, error) {
 	}
 	if c.Storage.Backend == "s3" && c.Storage.Bucket == "" {
 		errs = append(errs, errors.New("S3_BUCKET_NAME is required for STORAGE_BACKEND=s3"))
+	}
+	c.Gateway.Production = c.Environment == "production"
+	if err := c.Gateway.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Gateway.Secret == "" && !loopback(c.Listen) {
+		errs = append(errs, fmt.Errorf("LISTEN=%q: without JWT_SECRET_KEY the gateway listens on loopback only", c.Listen))
 	}
 	if err := c.Broker.Validate(); err != nil {
 		errs = append(errs, err)

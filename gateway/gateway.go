@@ -41,7 +41,6 @@ type Config struct {
 	GeneratePerMin int      // new videos per user and client address; 0 means 10
 	WritesPerMin   int      // other writes; 0 means 60
 	PublicLinks    bool     // downloads lead to the store itself when it can sign links
-	WebhookPrivate bool     // webhooks may go to private addresses
 }
 
 // Validate reports every setting that cannot work or is not safe.

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/videomsg/videomsg/gateway"
+)
+
+type tokenCmd struct {
+	User string        `help:"Who the token is for: 1 to 128 printable characters." required:""`
+	Role string        `help:"user or admin." enum:"user,admin" default:"user"`
+	Life time.Duration `help:"How long it is valid." default:"24h"`
+}
+
+// Run prints a token.
+func (c tokenCmd) Run(e *env) error {
+	secret := e.getenv("JWT_SECRET_KEY")
+	if secret == "" {
+		return errors.New("JWT_SECRET_KEY is not set: without it the service asks nobody for a token")
+	}
+	t, err := gateway.NewToken(secret, c.User, c.Role, c.Life, time.Now())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(e.stdout, t)
+	return nil
+}
