@@ -48,6 +48,9 @@ func sOf(i int) float64 { return -1 + 2*float64(i)/(seamN-1) }
 type patch struct{ l, sat, red [patchN][seamN]float64 }
 
 func findMouth(im *image.NRGBA, f face.Face, mode MouthMode) *mouth {
+	if mode != MouthClosed {
+		f = mendCorners(im, f)
+	}
 	ax, ay := f.Frame.Pixel(f.MouthL.X, f.MouthL.Y)
 	bx, by := f.Frame.Pixel(f.MouthR.X, f.MouthR.Y)
 	m := &mouth{frame: face.Frame{Origin: face.Point{X: (ax + bx) / 2, Y: (ay + by) / 2}, C: (bx - ax) / 2, S: (by - ay) / 2}}

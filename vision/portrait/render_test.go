@@ -371,6 +371,23 @@ func TestMouthModes(t *testing.T) {
 	}
 }
 
+func TestSmileCornersAreMended(t *testing.T) {
+	for _, do := range []drawn.Options{{Tone: 1, Smile: 1}, {Tone: 0.8, Smile: 0.7}, {Tone: 0.2, Smile: 1}, {Tone: 0.5, Smile: 0.8, Tilt: 0.2}, {Tone: 0.5}} {
+		do.W, do.H, do.Size = 400, 400, 0.2
+		im, truth := drawn.Portrait(do)
+		f := mendCorners(im, testDetector(t).Detect(im)[0])
+		for _, c := range []struct {
+			got  face.Point
+			want drawn.Point
+		}{{f.MouthL, truth.MouthL}, {f.MouthR, truth.MouthR}} {
+			x, y := f.Frame.Pixel(c.got.X, c.got.Y)
+			if e := math.Hypot(x-c.want.X, y-c.want.Y) / truth.IOD; e > 0.12 {
+				t.Errorf("tone %v, smile %v: corner is off by %.3f pupil distances, want at most 0.12", do.Tone, do.Smile, e)
+			}
+		}
+	}
+}
+
 func TestSeamLiesBetweenTheLips(t *testing.T) {
 	for name, do := range map[string]drawn.Options{"light": {}, "very dark": {Tone: 1}, "beard": {Beard: true, Tone: 0.4}, "noise": {Noise: 10}, "tilt": {Tilt: 0.25}} {
 		do.W, do.H, do.Size = 400, 400, 0.2

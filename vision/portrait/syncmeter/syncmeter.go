@@ -28,7 +28,7 @@ type Luma struct {
 type Meter struct {
 	f          face.Face
 	chin, nose patch
-	mouth      face.Frame
+	half       float64 // half the mouth's width, pixels
 	last       float64
 	started    bool
 	jaw        []float64
@@ -46,9 +46,6 @@ func New(f face.Face) (*Meter, error) {
 		return nil, errors.New("face is too small to be measured")
 	}
 	m := &Meter{f: f}
-	ax, ay := f.Frame.Pixel(f.MouthL.X, f.MouthL.Y)
-	bx, by := f.Frame.Pixel(f.MouthR.X, f.MouthR.Y)
-	m.mouth = face.Frame{Origin: face.Point{X: (ax + bx) / 2, Y: (ay + by) / 2}, C: (bx - ax) / 2, S: (by - ay) / 2}
 	grid := func(fr face.Frame, u0, u1, v0, v1 float64) (p patch) {
 		const n = 24
 		for j := range n {
@@ -59,7 +56,11 @@ func New(f face.Face) (*Meter, error) {
 		}
 		return p
 	}
-	m.chin = grid(m.mouth, -0.55, 0.55, 0.25, 1.15)
+	// Below the lower lip's edge and in the face's own frame: corners of the
+	// mouth are found less surely, and teeth must stay out of the patch.
+	low := max(f.LipBot.Y, (f.MouthL.Y+f.MouthR.Y)/2+0.08)
+	m.chin = grid(f.Frame, -0.24, 0.24, low-0.02, low+0.38)
+	m.half = max(0.3, math.Abs(f.MouthR.X-f.MouthL.X)/2) * f.Frame.IOD()
 	m.nose = grid(f.Frame, -0.3, 0.3, 0.2, 0.78)
 	return m, nil
 }
@@ -77,7 +78,7 @@ func (m *Meter) Add(l Luma) error {
 	nx, ny := m.nose.match(l, 0, 0, 9*r)
 	_, cy := m.chin.match(l, nx, ny+m.last, 20*r)
 	m.last = cy - ny
-	m.jaw = append(m.jaw, m.last/m.mouth.IOD())
+	m.jaw = append(m.jaw, m.last/m.half)
 	return nil
 }
 

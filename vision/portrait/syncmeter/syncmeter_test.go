@@ -11,6 +11,7 @@ func testFace() face.Face {
 	return face.Face{
 		Frame:  face.Frame{Origin: face.Point{X: 100, Y: 60}, C: 50},
 		MouthL: face.Point{X: -0.4, Y: 1.1}, MouthR: face.Point{X: 0.4, Y: 1.1},
+		LipBot: face.Point{Y: 1.25},
 	}
 }
 
