@@ -35,7 +35,8 @@ const workers = 4 // per stage; more gains nothing on two cores
 type system interface {
 	submit(ctx context.Context, task string) error
 	// done waits until the status of task says that it is completed.
-	done(ctx context.Context, task string) error
+	// It looks every so often.
+	done(ctx context.Context, task string, often time.Duration) error
 	stop()
 }
 
@@ -110,8 +111,8 @@ func (o *ours) submit(ctx context.Context, task string) error {
 	return o.pub.Publish(ctx, events.New(task, stages[0], events.Requested, stages[1:], job()))
 }
 
-func (o *ours) done(ctx context.Context, task string) error {
-	return poll(ctx, func() (bool, error) {
+func (o *ours) done(ctx context.Context, task string, often time.Duration) error {
+	return poll(ctx, often, func() (bool, error) {
 		t, _, err := o.tasks.Get(ctx, task)
 		return err == nil && t.Terminal(), nil
 	})
@@ -214,8 +215,8 @@ func (p *bare) submit(ctx context.Context, task string) error {
 	return err
 }
 
-func (p *bare) done(ctx context.Context, task string) error {
-	return poll(ctx, func() (bool, error) {
+func (p *bare) done(ctx context.Context, task string, often time.Duration) error {
+	return poll(ctx, often, func() (bool, error) {
 		e, err := p.Status.Get(ctx, task)
 		if err != nil {
 			return false, nil //nolint:nilerr // not yet
@@ -231,13 +232,13 @@ func (p *bare) stop() {
 	p.Close()
 }
 
-func poll(ctx context.Context, f func() (bool, error)) error {
+func poll(ctx context.Context, often time.Duration, f func() (bool, error)) error {
 	for ctx.Err() == nil {
 		ok, err := f()
 		if ok || err != nil {
 			return err
 		}
-		time.Sleep(50 * time.Microsecond)
+		time.Sleep(often)
 	}
 	return ctx.Err()
 }
@@ -279,7 +280,7 @@ func round(b *testing.B, make func(*testing.B) system, n, idle int) (f figures) 
 	if err := s.submit(ctx, "warm"); err != nil {
 		b.Fatal(err)
 	}
-	if err := s.done(ctx, "warm"); err != nil {
+	if err := s.done(ctx, "warm", time.Millisecond); err != nil {
 		b.Fatal(err)
 	}
 	start, used := time.Now(), cpu()
@@ -297,7 +298,7 @@ func round(b *testing.B, make func(*testing.B) system, n, idle int) (f figures) 
 	}
 	wg.Wait()
 	for i := range n {
-		if err := s.done(ctx, fmt.Sprintf("t%06d", i)); err != nil {
+		if err := s.done(ctx, fmt.Sprintf("t%06d", i), 5*time.Millisecond); err != nil {
 			b.Fatalf("task %d: %v", i, err)
 		}
 	}
@@ -312,7 +313,7 @@ func round(b *testing.B, make func(*testing.B) system, n, idle int) (f figures) 
 		if err := s.submit(ctx, task); err != nil {
 			b.Fatal(err)
 		}
-		if err := s.done(ctx, task); err != nil {
+		if err := s.done(ctx, task, 50*time.Microsecond); err != nil {
 			b.Fatal(err)
 		}
 		lat = append(lat, float64(time.Since(begin).Microseconds())/1000)
