@@ -193,6 +193,7 @@ func (a *app) pipeline(ctx context.Context, back context.Context) error {
 		start(&rear, "status", func() error { return a.project(back) })
 	}
 	if a.conf.Roles.has("gateway") {
+		start(&rear, "notify", func() error { return a.notifier().Serve(back) })
 		start(&rear, "erase", func() error { return a.eraser().Serve(back) })
 		start(&front, "dispatch", func() error { return a.runner.Dispatch(ctx) })
 	}

@@ -97,7 +97,8 @@ func (a *app) server(base context.Context, feed *gateway.Feed) *http.Server {
 	g := gateway.New(a.conf.Gateway, gateway.Deps{
 		Log: a.log, Tasks: a.tasks, Submit: a.pub, Blobs: a.blobs, JS: a.broker.JS, Stream: a.broker.Events, Feed: feed,
 		Library: a.broker.Library, Idempotency: a.broker.Idempotency, Limits: a.broker.Limits,
-		Metrics: a.metrics, Gather: a.metrics, Version: version(),
+		Webhooks: webhooks{a.notifier(), a.conf.WebhookPrivate},
+		Metrics:  a.metrics, Gather: a.metrics, Version: version(),
 		Route:       a.route,
 		CheckText:   checkText,
 		CheckVoice:  a.checkVoice,

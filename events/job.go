@@ -110,3 +110,18 @@ type Problem struct {
 	Cause     string `json:"cause,omitempty"`
 	Retryable bool   `json:"retryable,omitempty"`
 }
+
+// Public is e without what only operators may see: what went wrong inside.
+func (e Event) Public() Event {
+	e.Job.Notes = slices.Clone(e.Job.Notes)
+	for i := range e.Job.Notes {
+		n := &e.Job.Notes[i]
+		n.Tries = nil
+		if n.Problem != nil {
+			p := *n.Problem
+			p.Cause = ""
+			n.Problem = &p
+		}
+	}
+	return e
+}

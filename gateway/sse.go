@@ -79,16 +79,7 @@ func (g *Gateway) history(ctx context.Context, task string, after uint64, f func
 
 // forClients takes out what is for operators only.
 func forClients(r record) record {
-	r.Event.Job.Notes = slices.Clone(r.Event.Job.Notes)
-	for i := range r.Event.Job.Notes {
-		n := &r.Event.Job.Notes[i]
-		n.Tries = nil
-		if n.Problem != nil {
-			p := *n.Problem
-			p.Cause = ""
-			n.Problem = &p
-		}
-	}
+	r.Event = r.Event.Public()
 	return r
 }
 
