@@ -102,10 +102,13 @@ func spectrogram(a dsp.Audio, seconds float64) (image.Image, error) {
 	pitchY := func(hz float64) int { return height - 1 - int(hz/600*height) }
 	for i, hz := range t.F0 {
 		sec := float64(i) * t.Hop
+		if sec >= seconds {
+			break
+		}
 		if hz > 0 {
 			dot(img, at(sec), pitchY(float64(hz)), color.RGBA{0, 255, 0, 255})
 		}
-		if g := prosodytest.Yin(a.Ch[0], a.Rate, int(sec*float64(a.Rate)), 60, 600); g > 0 && sec < seconds {
+		if g := prosodytest.Yin(a.Ch[0], a.Rate, int(sec*float64(a.Rate)), 60, 600); g > 0 {
 			dot(img, at(sec), pitchY(g)+1, color.RGBA{255, 255, 255, 255})
 		}
 	}

@@ -23,12 +23,20 @@ type warp struct {
 	in, out []float64
 	kind    []segKind // of the piece that starts at the node
 	at      int       // cursor
+
+	// back is where the piece after a lock may be on schedule again, while
+	// nothing else has been laid there.
+	back    Point
+	pending bool
 }
 
-// Time is kept as it is from lockBefore to lockAfter around an onset.
+// Time is kept as it is from lockBefore to lockAfter around an onset. The delay
+// or advance that this makes is caught up over lockCatch afterwards, so that
+// lips and captions that follow the plain rate stay with the sound.
 const (
 	lockBefore = 0.003
 	lockAfter  = 0.012
+	lockCatch  = 0.050
 )
 
 // newWarp lays out the whole recording: replaced gaps first, then locks around
@@ -47,6 +55,8 @@ func newWarp(t *Track, p Plan) *warp {
 				w.lock(float64(t.Onsets[on]), in, out, to, o, f)
 			}
 		}
+		w.catchUp(to)
+		w.pending = false
 		in, out = to, o
 	}
 	for _, b := range p.Breaks {
@@ -80,6 +90,7 @@ func (w *warp) node(in, out float64, k segKind) {
 func (w *warp) lock(onset, in, out, toIn, toOut, rate float64) {
 	before, after := lockBefore*rate, lockAfter*rate
 	o := out + (onset-in)*(toOut-out)/(toIn-in)
+	w.catchUp(onset - before)
 	lastIn, lastOut := w.in[len(w.in)-1], w.out[len(w.out)-1]
 	if onset-before <= lastIn+before || o-before <= lastOut+before/2 ||
 		onset+after >= toIn-1 || o+after >= toOut-1 {
@@ -87,6 +98,16 @@ func (w *warp) lock(onset, in, out, toIn, toOut, rate float64) {
 	}
 	w.node(onset-before, o-before, segLock)
 	w.node(onset+after, o+after, segFree)
+	end := onset + after + lockCatch*rate
+	w.back, w.pending = Point{end, out + (end-in)*(toOut-out)/(toIn-in)}, true
+}
+
+// catchUp lays the pending return to schedule if it comes before limit.
+func (w *warp) catchUp(limit float64) {
+	if w.pending && w.back.In < limit-1 {
+		w.node(w.back.In, w.back.Out, segFree)
+		w.pending = false
+	}
 }
 
 // gap gives the input gap [g0, g1] exactly pause samples of output: both edges
