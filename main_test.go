@@ -189,7 +189,7 @@ func TestNoTaskIsLostWhenTheProcessIsKilled(t *testing.T) {
 	dir := t.TempDir()
 	portrait := portraitPNG(t, 200)
 	const n = 50
-	s := start(t, dir, "WORKERS_VIDEO=2")
+	s := start(t, dir, "WORKERS_VIDEO=2", "RATE_GENERATE=1000")
 	var tasks []string
 	for range n {
 		code, answer := post(t, s.url, map[string]any{"image": portrait, "text": "はい。", "bgm_type": "none", "aspect": "source", "background": "original"})
@@ -222,7 +222,7 @@ func TestNoTaskIsLostWhenTheProcessIsKilled(t *testing.T) {
 	for _, after := range []int{3, 12} {
 		waitFor(after)
 		s.kill()
-		s = start(t, dir, "WORKERS_VIDEO=2")
+		s = start(t, dir, "WORKERS_VIDEO=2", "RATE_GENERATE=1000")
 	}
 	waitFor(n)
 	for _, id := range tasks {

@@ -60,7 +60,7 @@ func bigJPEG(t *testing.T) []byte {
 // purpose, and finds a clear answer, no task, no blob and no temporary file.
 func TestBadRequestsLeaveNothingBehind(t *testing.T) {
 	dir := t.TempDir()
-	s := start(t, dir, "STORAGE_BACKEND=local")
+	s := start(t, dir, "STORAGE_BACKEND=local", "RATE_GENERATE=1000")
 	good := portraitPNG(t, 128)
 	wav := append([]byte("RIFF\x24\x00\x00\x00WAVEfmt "), make([]byte, 20)...)
 	for name, c := range map[string]struct {

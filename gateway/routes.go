@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/cors"
@@ -110,7 +111,13 @@ func (g *Gateway) routes() http.Handler {
 			MaxAge:         600,
 		}))
 	}
+	// The web app has every address that is not the API's. It is no route of its
+	// own: a catch-all would hide that an address exists for another method.
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasPrefix(r.URL.Path, "/api/") {
+			g.Web.ServeHTTP(w, r)
+			return
+		}
 		g.fail(w, r, newProblem(codeNotFound, "There is nothing at this address."))
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
@@ -120,8 +127,6 @@ func (g *Gateway) routes() http.Handler {
 		r.Method(rt.method, rt.path, g.guard(rt))
 	}
 	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(g.Gather, promhttp.HandlerOpts{}))
-	r.Handle("/api/*", r.NotFoundHandler())
-	r.Method(http.MethodGet, "/*", g.Web)
 	return r
 }
 
