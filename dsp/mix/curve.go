@@ -11,7 +11,8 @@ import (
 // first syllable and waits through short pauses. With 6 dB in 250 ms along a
 // cosine the gain never moves faster than 38 dB/s.
 const (
-	duckDepth = 6.0 // dB
+	duckUp    = 4.0 // dB above the plan's level in pauses, at most
+	duckDown  = 2.0 // dB below it under speech
 	duckStart = 280 * time.Millisecond
 	duckFall  = 250 * time.Millisecond
 	duckHold  = 500 * time.Millisecond
@@ -20,9 +21,9 @@ const (
 	closest = 4.0
 )
 
-// raise is by how many dB music rises in pauses at the plan's volume.
+// raise is by how many dB music rises above the plan's level in pauses.
 func raise(p Plan) float64 {
-	return max(0, min(duckDepth, 20*(1-p.Volume)-closest))
+	return max(0, min(duckUp, 20*(1-p.Volume)-closest))
 }
 
 // curve is the gain of the music over time: fades, and the ducking in dB.
@@ -30,7 +31,8 @@ type curve struct {
 	n       int
 	in, out int // samples
 	spans   []span
-	up      float64
+	up      float64 // dB in pauses
+	down    float64 // dB under speech
 }
 
 // newCurve scales the fades down when the mix is shorter than both, and leaves
@@ -49,7 +51,7 @@ func newCurve(p Plan, n int, ownEnd bool) *curve {
 // duck adds ducking under the spans of speech. Pauses too short for the music
 // to come up and go down again are bridged, so it never pumps.
 func (c *curve) duck(speech []span, up float64) {
-	c.up = up
+	c.up, c.down = up, duckDown
 	bridge := samples(duckStart + duckHold + duckRise)
 	for _, s := range speech {
 		if k := len(c.spans); k > 0 && s.from-c.spans[k-1].to <= bridge {
@@ -66,11 +68,11 @@ func (c *curve) apply(a dsp.Audio, gain float64) {
 	k := 0
 	for i := range c.n {
 		w := g * c.fade(i)
-		if c.up > 0 {
+		if c.down > 0 {
 			for k < len(c.spans) && i >= c.spans[k].to+samples(duckHold+duckRise) {
 				k++
 			}
-			w *= math.Pow(10, c.up*(1-c.depth(k, i))/20)
+			w *= math.Pow(10, (c.up-(c.up+c.down)*c.depth(k, i))/20)
 		}
 		for _, ch := range a.Ch {
 			ch[i] = float32(w * float64(ch[i]))

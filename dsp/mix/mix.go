@@ -39,8 +39,8 @@ type Plan struct {
 	Tail    time.Duration
 	FadeIn  time.Duration // 0 to 10 s
 	FadeOut time.Duration // 0 to 10 s; ends with the mix
-	// Duck raises the music by up to 6 dB where nobody speaks, and takes it back
-	// before the voice returns.
+	// Duck keeps the music 2 dB under its level while somebody speaks and raises
+	// it up to 4 dB above in pauses; it is down before the voice returns.
 	Duck bool
 	// Accessible keeps the music at least 20 LU under the voice (WCAG 1.4.7).
 	Accessible bool
@@ -103,7 +103,7 @@ type Report struct {
 	// phonemes and captions are shifted by it.
 	VoiceOffset time.Duration
 	Loops       int     // repetitions of the music beyond the first
-	Ducked      float64 // dB by which music rises in pauses; 0 without ducking
+	Ducked      float64 // dB between music in pauses and under speech; 0 without ducking
 	// SpeechToMusic is the 5th percentile, over the blocks of 400 ms in which
 	// somebody speaks, of how far the voice stands above the music, in LU; 0
 	// without music or speech.
@@ -174,8 +174,8 @@ func lay(out dsp.Audio, at int, voice dsp.Audio, m Music, p Plan, r *Report) err
 	curve := newCurve(p, out.Len(), bed.ends)
 	speech := speechSpans(voice)
 	if p.Duck {
-		r.Ducked = raise(p)
-		curve.duck(shift(speech, at), r.Ducked)
+		curve.duck(shift(speech, at), raise(p))
+		r.Ducked = curve.up + curve.down
 	}
 	curve.apply(out, r.MusicGain)
 	r.SpeechToMusic = speechToMusic(voice, out, at, speech)

@@ -74,11 +74,11 @@ func loudnessOf(t testing.TB, a dsp.Audio) float64 {
 // part is the music alone: the mix without what the voice contributes is found
 // by mixing a silent stretch, so it is read off the lead-in instead.
 func TestVolumeLaw(t *testing.T) {
-	v := voice(48000, 8, 1, 0.1)
-	for _, volume := range []float64{0.05, 0.3, 0.5, 0.8, 1} {
+	v := voice(48000, 2, 1, 0.1)
+	for _, volume := range []float64{0.05, 0.3, 1} {
 		p := mix.Default()
 		p.Volume = volume
-		_, r := do(t, v, mix.Music{Audio: track(12, 0.3)}, p)
+		_, r := do(t, v, mix.Music{Audio: track(2, 0.3)}, p)
 		want := r.Voice.Integrated - 20*(1-volume)
 		if got := r.MusicBefore.Integrated + r.MusicGain; math.Abs(got-want) > 0.01 {
 			t.Errorf("volume %.2f: music at %.2f LUFS, want %.2f", volume, got, want)
@@ -89,13 +89,13 @@ func TestVolumeLaw(t *testing.T) {
 // The law must hold in the sound, not only in the report: the lead-in of a mix
 // without fades is music alone, at its distance from the voice.
 func TestVolumeLawIsAudible(t *testing.T) {
-	v := voice(48000, 10, 1, 0.1)
+	v := voice(48000, 3, 1, 0.1)
 	p := mix.Default()
-	p.FadeIn, p.FadeOut, p.LeadIn, p.Tail = 0, 0, 5*time.Second, 0
+	p.FadeIn, p.FadeOut, p.LeadIn, p.Tail = 0, 0, 3*time.Second, 0
 	for _, volume := range []float64{0.3, 0.6} {
 		p.Volume = volume
-		out, r := do(t, v, mix.Music{Audio: track(40, 2)}, p)
-		lead := dsp.Audio{Rate: out.Rate, Ch: [][]float32{out.Ch[0][:4*48000], out.Ch[1][:4*48000]}}
+		out, r := do(t, v, mix.Music{Audio: track(6, 2)}, p)
+		lead := dsp.Audio{Rate: out.Rate, Ch: [][]float32{out.Ch[0][:2*48000], out.Ch[1][:2*48000]}}
 		voiceNow := r.Voice.Integrated + r.Out.Gain
 		if got, want := voiceNow-loudnessOf(t, lead), 20*(1-volume); math.Abs(got-want) > 0.5 {
 			t.Errorf("volume %.1f: music %.2f LU under the voice, want %.1f", volume, got, want)
@@ -108,7 +108,7 @@ func TestResultIsAtItsTarget(t *testing.T) {
 		for _, level := range []float64{0.003, 0.1, 3} {
 			p := mix.Default()
 			p.Target, p.Target.MaxGain = target, 40
-			out, r := do(t, voice(22050, 6, 1.3, level), mix.Music{Audio: track(4, 1/level)}, p)
+			out, r := do(t, voice(22050, 3, 1.3, level), mix.Music{Audio: track(2, 1/level)}, p)
 			s, err := loudness.Measure(out)
 			if err != nil {
 				t.Fatal(err)
@@ -117,7 +117,7 @@ func TestResultIsAtItsTarget(t *testing.T) {
 				t.Errorf("level %g: %.2f LUFS, %.2f dBTP, want %.0f and ≤ %.0f", level, s.Integrated, s.TruePeak, target.LUFS, target.TruePeak)
 			}
 			if r.Loops == 0 {
-				t.Errorf("4 s of music for a mix of %s did not loop", out.Duration())
+				t.Errorf("2 s of music for a mix of %s did not loop", out.Duration())
 			}
 		}
 	}
@@ -145,7 +145,7 @@ func TestVoiceOffsetAndLevel(t *testing.T) {
 	v := voice(48000, 4, 1, 0.1)
 	p := mix.Default()
 	p.Volume, p.LeadIn = 0.05, 1370*time.Millisecond
-	out, r := do(t, v, mix.Music{Audio: track(20, 0.3)}, p)
+	out, r := do(t, v, mix.Music{Audio: track(6, 0.3)}, p)
 	if r.VoiceOffset != p.LeadIn || out.Duration() != p.Length(v.Duration()) {
 		t.Fatalf("offset %s, %s long", r.VoiceOffset, out.Duration())
 	}
@@ -169,11 +169,11 @@ func TestVoiceOffsetAndLevel(t *testing.T) {
 }
 
 func TestAccessibleKeepsTwentyUnits(t *testing.T) {
-	v := voice(48000, 10, 1, 0.1)
-	for _, volume := range []float64{0.1, 0.3, 1} {
+	v := voice(48000, 4, 1, 0.1)
+	for _, volume := range []float64{0.3, 1} {
 		p := mix.Default()
 		p.Volume, p.Accessible = volume, true
-		_, r := do(t, v, mix.Music{Audio: track(30, 0.3)}, p)
+		_, r := do(t, v, mix.Music{Audio: track(7, 0.3)}, p)
 		if gap := r.Voice.Integrated - r.MusicBefore.Integrated - r.MusicGain; gap < 20 {
 			t.Errorf("volume %.1f: music only %.1f LU under the voice", volume, gap)
 		}
@@ -192,12 +192,12 @@ func TestLoopHasNoSeam(t *testing.T) {
 		p := mix.Default()
 		p.FadeIn, p.FadeOut, p.LeadIn, p.Tail = 0, 0, 0, 0
 		// A silent voice leaves the music alone.
-		out, r := do(t, dsp.New(48000, 1, 2*m.Audio.Len()), mix.Music{Audio: m.Audio, Seamless: true}, p)
+		out, r := do(t, dsp.New(48000, 1, m.Audio.Len()+5*48000), mix.Music{Audio: m.Audio, Seamless: true}, p)
 		if r.Loops != 1 {
 			t.Fatalf("%d loops, want 1", r.Loops)
 		}
 		n := m.Audio.Len()
-		for i := 5000; i < n-5000; i++ { // away from the limiter's start
+		for i := 5000; i < 4*48000; i++ { // away from the limiter's start
 			if math.Abs(float64(out.Ch[0][i]-out.Ch[0][n+i])) > 1e-3 {
 				t.Fatalf("sample %d of the second round differs", i)
 			}
@@ -308,7 +308,7 @@ func TestDucking(t *testing.T) {
 }
 
 func TestOddInputs(t *testing.T) {
-	good := mix.Music{Audio: track(5, 0.3)}
+	good := mix.Music{Audio: track(1, 0.3)}
 	for name, v := range map[string]dsp.Audio{
 		"nothing":      dsp.New(48000, 1, 0),
 		"one sample":   {Rate: 48000, Ch: [][]float32{{0.5}}},
