@@ -12,6 +12,8 @@ type Job struct {
 	Request Request         `json:"request"`
 	Blobs   map[string]Blob `json:"blobs,omitempty"`
 	Notes   []Note          `json:"notes,omitempty"`
+
+	unknown unknown
 }
 
 // Clone returns a copy that shares no map or slice with j.

@@ -1,0 +1,93 @@
+package events
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+)
+
+// Fields that a newer program wrote and this one does not know travel on
+// unchanged: Job keeps those of its own level and of its Request.
+type unknown struct {
+	job, request map[string]json.RawMessage
+}
+
+// plain types have the fields but not the methods.
+type (
+	plainJob     Job
+	plainRequest Request
+)
+
+// UnmarshalJSON keeps what it does not know.
+func (j *Job) UnmarshalJSON(b []byte) error {
+	var p plainJob
+	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	*j = Job(p)
+	var err error
+	if j.unknown.job, err = strangers(b, reflect.TypeFor[plainJob]()); err != nil {
+		return err
+	}
+	var inner struct{ Request json.RawMessage }
+	if err := json.Unmarshal(b, &inner); err != nil {
+		return err
+	}
+	if len(inner.Request) > 0 {
+		j.unknown.request, err = strangers(inner.Request, reflect.TypeFor[plainRequest]())
+	}
+	return err
+}
+
+// MarshalJSON writes what it did not know as well.
+func (j Job) MarshalJSON() ([]byte, error) {
+	b, err := json.Marshal(plainJob(j))
+	if err != nil || j.unknown.job == nil && j.unknown.request == nil {
+		return b, err
+	}
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(b, &m); err != nil {
+		return nil, err
+	}
+	if len(j.unknown.request) > 0 {
+		var r map[string]json.RawMessage
+		if err := json.Unmarshal(m["request"], &r); err != nil {
+			return nil, err
+		}
+		adopt(r, j.unknown.request)
+		if m["request"], err = json.Marshal(r); err != nil {
+			return nil, err
+		}
+	}
+	adopt(m, j.unknown.job)
+	return json.Marshal(m)
+}
+
+func adopt(m, more map[string]json.RawMessage) {
+	for k, v := range more {
+		if _, ok := m[k]; !ok {
+			m[k] = v
+		}
+	}
+}
+
+// strangers returns the members of the object b that t has no field for; nil for
+// none.
+func strangers(b []byte, t reflect.Type) (map[string]json.RawMessage, error) {
+	if bytes.Equal(bytes.TrimSpace(b), []byte("null")) {
+		return nil, nil
+	}
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(b, &m); err != nil {
+		return nil, err
+	}
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		delete(m, name)
+	}
+	if len(m) == 0 {
+		return nil, nil
+	}
+	return m, nil
+}
