@@ -115,16 +115,19 @@ func (s *synth) lay(u, n float64) (float64, error) {
 		}
 		m := t.Marks[k]
 		l, r := s.periods(k)
-		period := r
-		if s.plan.Rate <= 2.0/3 || s.plan.Rate >= 1.5 {
-			mid, _ := s.warp.inv(math.Min(u+r/2, n))
-			if p := s.periodAt(k, mid); p > 0 {
-				period = p
-			}
-		}
-		ratio := 1.0
+		period, ratio := r, 1.0
 		if s.ratio != nil {
-			ratio = s.ratio(ti, period)
+			ratio = s.ratio(ti, r)
+		}
+		// Where pulses are copied one by one their own distances are right. Where
+		// they are shifted, or many of them repeated or left out, the period is
+		// that of the source in the middle of the one being made.
+		if !s.keep || s.plan.Rate <= 2.0/3 || s.plan.Rate >= 1.5 {
+			mid, _ := s.warp.inv(math.Min(u+r/ratio/2, n))
+			period = s.periodAt(k, mid)
+			if s.ratio != nil {
+				ratio = s.ratio(mid, period)
+			}
 		}
 		g := grain{
 			u: u, end: u, m: m, l: l / s.plan.Formant, r: r / s.plan.Formant, voiced: true, own: !s.keep,
@@ -199,9 +202,8 @@ func (s *synth) periods(k int) (l, r float64) {
 	return l, r
 }
 
-// periodAt interpolates between the centres of neighbouring periods around mark
-// k. It is used when many pulses are repeated or left out: there the exact
-// periods of the pulses used would make steps.
+// periodAt is the period at a source position near mark k, interpolated between
+// the centres of neighbouring periods.
 func (s *synth) periodAt(k int, at float64) float64 {
 	m := s.track.Marks
 	run := s.track.Runs[s.run]
