@@ -78,6 +78,38 @@ func (s *Studio) Close() error {
 	return s.espeak.Readings.Close()
 }
 
+// Ready asks every configured engine, side by side, whether it could speak now;
+// Err is nil for one that could. It takes at most five seconds.
+func (s *Studio) Ready(ctx context.Context) []engines.Skip {
+	ctx, cancel := context.WithTimeout(ctx, catalogueTimeout)
+	defer cancel()
+	out := []engines.Skip{{Engine: "openjtalk"}, {Engine: "espeak-ng"}}
+	ask := []func() error{s.openjtalk.Ready, func() error { _, err := s.espeak.list(ctx); return err }}
+	if s.voicevox != nil {
+		out = append(out, engines.Skip{Engine: "voicevox"})
+		ask = append(ask, func() error { _, err := s.voicevox.Version(ctx); return err })
+	}
+	if s.openvoice != nil {
+		out = append(out, engines.Skip{Engine: "openvoice"})
+		ask = append(ask, func() error { return s.openvoice.Ready(ctx) })
+	}
+	var wg sync.WaitGroup
+	for i, f := range ask {
+		wg.Go(func() { out[i].Err = f() })
+	}
+	wg.Wait()
+	return out
+}
+
+// Warm has VOICEVOX load its default style, which otherwise the first message
+// waits for. Call it when a worker starts; without VOICEVOX it does nothing.
+func (s *Studio) Warm(ctx context.Context) error {
+	if s.voicevox == nil {
+		return nil
+	}
+	return s.voicevox.Warm(ctx, s.voicevox.style)
+}
+
 // OpenVoice is the cloning service; nil when none is configured.
 func (s *Studio) OpenVoice() *OpenVoice { return s.openvoice }
 

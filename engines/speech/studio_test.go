@@ -111,10 +111,11 @@ func TestAnEngineThatNeverAnswersLeavesTimeForTheNext(t *testing.T) {
 	if err := (OpenJTalk{}).Ready(); err != nil {
 		t.Skip(err)
 	}
+	t.Parallel() // it waits
 	fake := &speechtest.Voicevox{}
 	fake.Add(speechtest.Fault{Hang: true})
 	s := studio(t, Config{VoicevoxURL: serve(t, fake.Handler())})
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
 	defer cancel()
 	got, err := s.Speak(ctx, Request{Text: "おはよう"}, "")
 	if err != nil || got.Engine != "openjtalk" || len(got.Skipped) != 1 {
@@ -215,6 +216,32 @@ func TestCatalogueAndPreviews(t *testing.T) {
 		if _, err := s.Preview(t.Context(), id); err == nil {
 			t.Errorf("%q has a preview", id)
 		}
+	}
+}
+
+func TestReadySaysWhatIsMissing(t *testing.T) {
+	up := &speechtest.Voicevox{}
+	s := studio(t, Config{
+		VoicevoxURL: serve(t, up.Handler()), VoicevoxStyle: 3, OpenVoiceURL: "http://127.0.0.1:1",
+		OpenJTalk: OpenJTalk{Voice: "/nowhere"}, Espeak: "/nowhere",
+	})
+	got := map[string]error{}
+	for _, r := range s.Ready(t.Context()) {
+		got[r.Engine] = r.Err
+	}
+	if len(got) != 4 || got["voicevox"] != nil {
+		t.Errorf("ready: %v", got)
+	}
+	for _, name := range []string{"openvoice", "openjtalk", "espeak-ng"} {
+		if !errors.Is(got[name], engines.ErrUnavailable) {
+			t.Errorf("%s: %v", name, got[name])
+		}
+	}
+	if err := s.Warm(t.Context()); err != nil || up.Calls("/initialize_speaker") != 1 {
+		t.Errorf("warm: %v", err)
+	}
+	if err := studio(t, Config{}).Warm(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
