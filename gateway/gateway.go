@@ -135,6 +135,7 @@ type Gateway struct {
 	previews   *previews
 	pictures   chan struct{} // a slot per picture being analysed
 	probes     *probes
+	document   document
 }
 
 // New returns a gateway over deps.

@@ -38,7 +38,7 @@ func (g *Gateway) taskEvents(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		return writeJSON(w, http.StatusOK, map[string]any{"task_id": t.ID, "events": list})
+		return writeJSON(w, http.StatusOK, timeline{TaskID: t.ID, Events: list})
 	}
 	return g.stream(w, r, t.ID, after)
 }

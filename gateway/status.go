@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/status"
 )
@@ -180,6 +182,9 @@ func (g *Gateway) get(ctx context.Context, id string) (status.Task, uint64, erro
 // submitted folds the one event that every task begins with.
 func (g *Gateway) submitted(ctx context.Context, id string) (status.Task, error) {
 	m, err := g.Stream.GetLastMsgForSubject(ctx, events.Subject(events.Task, events.Submitted, id))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		m, err = g.Stream.GetLastMsgForSubject(ctx, events.Subject(events.Task, events.SubmittedBulk, id))
+	}
 	if err != nil {
 		return status.Task{}, status.ErrNotFound
 	}
