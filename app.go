@@ -196,6 +196,7 @@ func (a *app) pipeline(ctx context.Context, back context.Context) error {
 		start(&rear, "notify", func() error { return a.notifier().Serve(back) })
 		start(&rear, "erase", func() error { return a.eraser().Serve(back) })
 		start(&front, "dispatch", func() error { return a.runner.Dispatch(ctx) })
+		start(&front, "admit", func() error { return a.runner.Admit(ctx, a.conf.BulkTasks) })
 	}
 	start(&rear, "cancels", func() error { return cancels.Follow(back, a.broker.Events) })
 	for _, st := range a.stages {

@@ -32,6 +32,7 @@ type config struct {
 	Speech      speechConfig
 	Cutout      cutout.Config
 	Roles       roles
+	BulkTasks   int            // bulk tasks in the pipeline at once
 	Workers     map[string]int // per stage; 0 or absent is the stage's own number
 
 	WebhookPrivate bool
@@ -110,6 +111,7 @@ func settings() []setting {
 		{"DATA_DIR", "./data", "where the embedded broker and local blobs live", str(func(c *config) *string { return &c.DataDir })},
 		{"SHUTDOWN_GRACE", "20s", "how long running stages may finish after a stop", duration(func(c *config) *time.Duration { return &c.Grace })},
 		{"TASK_TIMEOUT", "30m", "a task that is older has failed", duration(func(c *config) *time.Duration { return &c.Gateway.TaskTimeout })},
+		{"BULK_TASKS", "2", "how many tasks of priority `bulk` are in the making at once, over all processes", number(1, 1000, func(c *config) *int { return &c.BulkTasks })},
 		{"NATS_URL", "", "broker to use; empty starts the embedded one", str(func(c *config) *string { return &c.Broker.URL })},
 		{"NATS_CREDS", "", "credentials file for NATS_URL", str(func(c *config) *string { return &c.Broker.Creds })},
 		{"NATS_LISTEN", "", "host:port on which the embedded broker serves other processes; empty for none", str(func(c *config) *string { return &c.Broker.Listen })},

@@ -431,3 +431,55 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		f.wait(t, events.Task, events.Ended, "t")
 	})
 }
+
+func TestBulkWorkIsOvertakenAndGoesOn(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var mu sync.Mutex
+	var order []string
+	running, most := 0, 0
+	f.serve(t, Stage{Name: "image", Workers: 1, Run: func(_ context.Context, w Work) (Result, error) {
+		mu.Lock()
+		order = append(order, w.Task)
+		if w.Job.Request.Priority == events.Bulk {
+			running++
+			most = max(most, running)
+		}
+		mu.Unlock()
+		time.Sleep(100 * time.Millisecond)
+		mu.Lock()
+		if w.Job.Request.Priority == events.Bulk {
+			running--
+		}
+		mu.Unlock()
+		return made("image"), nil
+	}})
+	f.wg.Go(func() {
+		if err := f.runner.Admit(f.ctx, 2); err != nil {
+			t.Error(err)
+		}
+	})
+	for i := range 8 {
+		job := events.Job{Request: events.Request{Priority: events.Bulk}}
+		if err := f.pub.Submit(t.Context(), fmt.Sprintf("bulk%d", i), []string{"image"}, "", job); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.wait(t, "image", events.Requested, "bulk0")
+	if err := f.pub.Submit(t.Context(), "person", []string{"image"}, "", events.Job{}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 {
+		f.wait(t, events.Task, events.Ended, fmt.Sprintf("bulk%d", i))
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for i, task := range order {
+		if task == "person" && i > 3 {
+			t.Errorf("the person waited behind %d of 8 bulk tasks: %v", i, order)
+		}
+	}
+	if len(order) != 9 {
+		t.Errorf("ran %v", order)
+	}
+}

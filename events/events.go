@@ -90,6 +90,10 @@ func (e Event) token() string {
 			return ended
 		case CancelAsked:
 			return "canceled"
+		case Submitted:
+			if e.Job.Request.Priority == Bulk {
+				return string(SubmittedBulk)
+			}
 		}
 	}
 	return string(e.Verb)
@@ -116,6 +120,10 @@ func Subject(stage string, verb Verb, task string) string {
 
 // AllSubjects matches every lifecycle event of every task.
 const AllSubjects = "vm.*.*.*"
+
+// SubmittedBulk is the verb in the subject of submissions with bulk priority,
+// for filters: they wait for their turn apart from the others.
+const SubmittedBulk Verb = "submittedbulk"
 
 // Ended is the verb in the subject of terminal events, for filters.
 const Ended Verb = ended

@@ -12,6 +12,14 @@ const (
 	KindAvatar  = "avatar" // a video from portrait and sound, by the avatar service
 )
 
+// Priorities of tasks. Bulk work is let into the pipeline a few tasks at a time,
+// so that all other work overtakes what is still waiting, and yet it goes on.
+const (
+	High   = "high"
+	Normal = "normal" // the default
+	Bulk   = "bulk"
+)
+
 // A Request is what a task asks for, without its blobs and without anything
 // personal. It never changes after the task was submitted. The zero value of a
 // field means its default.
@@ -29,11 +37,11 @@ type Request struct {
 	Image   Image   `json:"image"`
 	Video   Video   `json:"video"`
 
-	Require  map[string]string `json:"require,omitempty"` // stage → the only engine accepted
-	Fresh    bool              `json:"fresh,omitempty"`   // bypass the stage cache
-	Priority string            `json:"priority,omitempty"`
-	Deadline time.Time         `json:"deadline,omitzero"` // no stage starts or goes on after it
-	Consent  bool              `json:"consent,omitempty"` // the sender may use this face and voice
+	Require  map[string]string `json:"require,omitempty"`  // stage → the only engine accepted
+	Fresh    bool              `json:"fresh,omitempty"`    // bypass the stage cache
+	Priority string            `json:"priority,omitempty"` // High, Normal or Bulk
+	Deadline time.Time         `json:"deadline,omitzero"`  // no stage starts or goes on after it
+	Consent  bool              `json:"consent,omitempty"`  // the sender may use this face and voice
 }
 
 // Prosody is how the speech shall be changed. Values stand as the client gave
