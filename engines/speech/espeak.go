@@ -174,7 +174,7 @@ func (e *Espeak) Speak(ctx context.Context, r Request) (Speech, error) {
 		}
 		parts = append(parts, q)
 	}
-	if parts = audible(parts); len(parts) == 0 {
+	if parts, notes = audible(parts, []rune(r.Text), notes); len(parts) == 0 {
 		return Speech{}, ErrNotSpeakable
 	}
 	audio, t := join(parts, sc, []rune(r.Text), r.Pauses)

@@ -148,8 +148,7 @@ func (o OpenJTalk) Speak(ctx context.Context, r Request) (Speech, error) {
 	if err := g.Wait(); err != nil {
 		return Speech{}, err
 	}
-	parts = audible(parts)
-	if len(parts) == 0 {
+	if parts, notes = audible(parts, []rune(r.Text), notes); len(parts) == 0 {
 		return Speech{}, ErrNotSpeakable
 	}
 	audio, t := join(parts, sc, []rune(r.Text), r.Pauses)
@@ -179,29 +178,6 @@ func findStyle(id string) (openJTalkStyle, bool) {
 		}
 	}
 	return openJTalkStyle{}, false
-}
-
-// audible drops parts in which an engine found nothing to say.
-func audible(parts []part) []part {
-	out := parts[:0]
-	for _, p := range parts {
-		if len(p.samples) > 0 {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-func notUsed(voice string) Note {
-	return Note{NoteVoiceNotUsed, fmt.Sprintf("The voice %q was not used.", voice)}
-}
-
-func dropped(sc text.Script) []Note {
-	var notes []Note
-	for _, d := range sc.Dropped {
-		notes = append(notes, Note{NoteTextDropped, d.String()})
-	}
-	return notes
 }
 
 // piece speaks one piece; no samples when Open JTalk finds no phoneme in it.

@@ -240,6 +240,18 @@ func TestOpenJTalkRefusals(t *testing.T) {
 	}
 }
 
+func TestNotesSayWhatIsNotSpoken(t *testing.T) {
+	s := say(t, openJTalk(t), Request{Text: "見てね🎉 https://example.com/a と https://example.com/b です。한국어。\u200bまた。"})
+	var got []string
+	for _, n := range s.Notes {
+		got = append(got, n.Code+" "+n.Detail)
+	}
+	want := []string{NoteTextDropped + " Web addresses are not read aloud.", NoteTextDropped + ` This voice cannot say "한국어。".`}
+	if !slices.Equal(got, want) {
+		t.Errorf("notes %q", got)
+	}
+}
+
 func TestOpenJTalkSpeaksAThousandCharacters(t *testing.T) {
 	o := openJTalk(t)
 	// Shorter in sound than in letters, to keep the test quick.

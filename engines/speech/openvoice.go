@@ -226,7 +226,7 @@ func (o *OpenVoice) Speak(ctx context.Context, r Request) (Speech, error) {
 		}
 		parts = append(parts, q)
 	}
-	if parts = audible(parts); len(parts) == 0 {
+	if len(parts) == 0 {
 		return Speech{}, ErrNotSpeakable
 	}
 	audio, t := join(parts, sc, []rune(r.Text), r.Pauses)

@@ -127,7 +127,7 @@ func (v *Voicevox) Speak(ctx context.Context, r Request) (Speech, error) {
 		}
 		parts = append(parts, q)
 	}
-	if parts = audible(parts); len(parts) == 0 {
+	if parts, notes = audible(parts, []rune(r.Text), notes); len(parts) == 0 {
 		return Speech{}, ErrNotSpeakable
 	}
 	audio, t := join(parts, sc, []rune(r.Text), r.Pauses)
