@@ -25,8 +25,14 @@ func Status(err error) string {
 		err  error
 		name string
 	}{
-		{ErrNotFound, "not_found"}, {ErrExists, "exists"}, {ErrInvalidKey, "invalid_key"}, {ErrFull, "full"},
-		{ErrCorrupt, "corrupt"}, {ErrConfig, "config"}, {ErrUnavailable, "unavailable"}, {context.Canceled, "canceled"},
+		{ErrNotFound, "not_found"},
+		{ErrExists, "exists"},
+		{ErrInvalidKey, "invalid_key"},
+		{ErrFull, "full"},
+		{ErrCorrupt, "corrupt"},
+		{ErrConfig, "config"},
+		{ErrUnavailable, "unavailable"},
+		{context.Canceled, "canceled"},
 	} {
 		if errors.Is(err, s.err) {
 			return s.name

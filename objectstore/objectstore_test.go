@@ -128,9 +128,16 @@ func TestStatus(t *testing.T) {
 		err  error
 		want string
 	}{
-		{nil, "ok"}, {objectstore.ErrNotFound, "not_found"}, {objectstore.ErrExists, "exists"}, {objectstore.ErrInvalidKey, "invalid_key"},
-		{objectstore.ErrFull, "full"}, {objectstore.ErrCorrupt, "corrupt"}, {objectstore.ErrConfig, "config"},
-		{objectstore.ErrUnavailable, "unavailable"}, {context.Canceled, "canceled"}, {io.ErrUnexpectedEOF, "error"},
+		{nil, "ok"},
+		{objectstore.ErrNotFound, "not_found"},
+		{objectstore.ErrExists, "exists"},
+		{objectstore.ErrInvalidKey, "invalid_key"},
+		{objectstore.ErrFull, "full"},
+		{objectstore.ErrCorrupt, "corrupt"},
+		{objectstore.ErrConfig, "config"},
+		{objectstore.ErrUnavailable, "unavailable"},
+		{context.Canceled, "canceled"},
+		{io.ErrUnexpectedEOF, "error"},
 	} {
 		err := c.err
 		if err != nil {
@@ -172,8 +179,13 @@ func TestGuard(t *testing.T) {
 			free, total, size int64
 			want              error
 		}{
-			{1000, 10_000, 0, nil}, {999, 10_000, 0, objectstore.ErrFull}, {1500, 10_000, 501, objectstore.ErrFull},
-			{1500, 10_000, 500, nil}, {4999, 100_000, 0, objectstore.ErrFull}, {5000, 100_000, 0, nil}, {0, 0, 0, objectstore.ErrFull},
+			{1000, 10_000, 0, nil},
+			{999, 10_000, 0, objectstore.ErrFull},
+			{1500, 10_000, 501, objectstore.ErrFull},
+			{1500, 10_000, 500, nil},
+			{4999, 100_000, 0, objectstore.ErrFull},
+			{5000, 100_000, 0, nil},
+			{0, 0, 0, objectstore.ErrFull},
 			{1 << 40, 1 << 40, -1, objectstore.ErrFull},
 		} {
 			sp = objectstore.Space{Free: c.free, Total: c.total}

@@ -197,10 +197,15 @@ func TestClassify(t *testing.T) {
 		err  error
 		want error
 	}{
-		{syscall.ENOSPC, objectstore.ErrFull}, {syscall.EDQUOT, objectstore.ErrFull},
-		{syscall.EROFS, objectstore.ErrConfig}, {syscall.EACCES, objectstore.ErrConfig}, {syscall.EPERM, objectstore.ErrConfig},
-		{syscall.EMFILE, objectstore.ErrUnavailable}, {syscall.ESTALE, objectstore.ErrUnavailable},
-		{syscall.EIO, objectstore.ErrCorrupt}, {syscall.ENOENT, objectstore.ErrNotFound},
+		{syscall.ENOSPC, objectstore.ErrFull},
+		{syscall.EDQUOT, objectstore.ErrFull},
+		{syscall.EROFS, objectstore.ErrConfig},
+		{syscall.EACCES, objectstore.ErrConfig},
+		{syscall.EPERM, objectstore.ErrConfig},
+		{syscall.EMFILE, objectstore.ErrUnavailable},
+		{syscall.ESTALE, objectstore.ErrUnavailable},
+		{syscall.EIO, objectstore.ErrCorrupt},
+		{syscall.ENOENT, objectstore.ErrNotFound},
 	} {
 		err := classify(&fs.PathError{Op: "write", Path: "x", Err: c.err})
 		if !errors.Is(err, c.want) || !errors.Is(err, c.err) {

@@ -56,11 +56,16 @@ func TestSweepKeepsToTheHour(t *testing.T) {
 		age  time.Duration
 		gone bool
 	}{
-		{"inputs/t/a", 7*day - time.Minute, false}, {"inputs/t/a", 7 * day, true},
-		{"intermediates/t/a", 3*day - time.Minute, false}, {"intermediates/t/a", 3 * day, true},
-		{"outputs/t/a", 30*day - time.Minute, false}, {"outputs/t/a", 30 * day, true},
-		{"temporary/a", 59 * time.Minute, false}, {"temporary/a", time.Hour, true},
-		{"library/voice/a", 1000 * day, false}, {"other/a", 1000 * day, false},
+		{"inputs/t/a", 7*day - time.Minute, false},
+		{"inputs/t/a", 7 * day, true},
+		{"intermediates/t/a", 3*day - time.Minute, false},
+		{"intermediates/t/a", 3 * day, true},
+		{"outputs/t/a", 30*day - time.Minute, false},
+		{"outputs/t/a", 30 * day, true},
+		{"temporary/a", 59 * time.Minute, false},
+		{"temporary/a", time.Hour, true},
+		{"library/voice/a", 1000 * day, false},
+		{"other/a", 1000 * day, false},
 	} {
 		s := new(storetest.Memory)
 		fill(t, s, c.key)

@@ -39,8 +39,8 @@ func answer(t *testing.T, h http.HandlerFunc) *script {
 	t.Helper()
 	s := &script{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Get("list-type") == "2" { // New asks
-			_, _ = io.WriteString(w, `<ListBucketResult><Name>b</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>`)
+		if strings.HasSuffix(r.URL.Path, "/.probe") { // New asks
+			fail(w, 404, "NoSuchKey")
 			return
 		}
 		s.requests.Add(1)
@@ -118,8 +118,8 @@ func TestErrorsMeanWhatTheySay(t *testing.T) {
 			if err := s.Delete(t.Context(), "a"); !errors.Is(err, c.want) {
 				t.Errorf("Delete = %v, want %v", err, c.want)
 			}
-			if err := s.List(t.Context(), "", nil); err != nil {
-				t.Errorf("List = %v", err)
+			if err := s.List(t.Context(), "", nil); !errors.Is(err, c.want) {
+				t.Errorf("List = %v, want %v", err, c.want)
 			}
 		})
 	}

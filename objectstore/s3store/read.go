@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"hash/crc32"
 	"io"
 	"os"
 	"time"
@@ -24,8 +25,10 @@ const resumes = 4
 var errReplaced = errors.New("object was replaced while it was read")
 
 // Get implements objectstore.Store. A connection that breaks in the middle is
-// resumed where it broke, on the same content. An object that another program
-// stored without its SHA-256 is checked for its length only.
+// resumed where it broke, on the same content. What is read is compared with the
+// CRC-32C that Put recorded, which costs no throughput, or else with the SHA-256;
+// an object that another program stored with neither is checked for its length
+// only.
 func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	if err := check(ctx, "get", key); err != nil {
 		return nil, err
@@ -36,7 +39,9 @@ func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("get %s: %w", key, err)
 	}
 	r.end = aws.ToInt64(out.ContentLength)
-	if want := out.Metadata[sumField]; want != "" {
+	if want := out.Metadata[crcField]; want != "" {
+		r.want, r.sum = want, crc32.New(castagnoli)
+	} else if want := out.Metadata[sumField]; want != "" {
 		r.want, r.sum = want, sha256.New()
 	}
 	return r, nil
@@ -113,73 +118,6 @@ func (r *reader) open() (*s3.GetObjectOutput, error) {
 }
 
 func (r *reader) Read(p []byte) (int, error) {
-	n, err := r.read(p)
-	if n > 0 && r.sum != nil {
-		r.sum.Write(p[:n])
-	}
-	if err == io.EOF {
-		err = r.finish()
-	}
-	return n, err
-}
-
-// WriteTo implements io.WriterTo: the digest of one block is computed beside the
-// writing of it and the reading of the next.
-func (r *reader) WriteTo(w io.Writer) (int64, error) {
-	if r.err != nil {
-		return 0, r.err
-	}
-	const size = 128 << 10
-	full, free := make(chan []byte, 1), make(chan []byte, 2)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for b := range full {
-			if r.sum != nil {
-				r.sum.Write(b)
-			}
-			free <- b[:size]
-		}
-	}()
-	n, err := r.writeBlocks(w, full, free, size)
-	close(full)
-	<-done
-	if err == io.EOF {
-		if err = r.finish(); err == io.EOF {
-			err = nil
-		}
-	}
-	return n, err
-}
-
-func (r *reader) writeBlocks(w io.Writer, full chan<- []byte, free chan []byte, size int) (total int64, err error) {
-	for range cap(free) {
-		free <- make([]byte, size)
-	}
-	for {
-		b := <-free
-		n := 0
-		for n < size && err == nil {
-			var k int
-			k, err = r.read(b[n:])
-			n += k
-		}
-		if n > 0 {
-			full <- b[:n] // is read there and here
-			k, werr := w.Write(b[:n])
-			total += int64(k)
-			if werr != nil {
-				return total, werr
-			}
-		}
-		if err != nil {
-			return total, err
-		}
-	}
-}
-
-// read reads without looking at the digest.
-func (r *reader) read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
@@ -188,11 +126,16 @@ func (r *reader) read(p []byte) (int, error) {
 			break
 		}
 		if r.pos >= r.end {
-			r.err = io.EOF
+			if r.err = r.finish(); r.err == nil {
+				r.err = io.EOF
+			}
 			break
 		}
 		n, err := r.body.Read(p[:min(int64(len(p)), r.end-r.pos)])
 		if n > 0 {
+			if r.sum != nil {
+				r.sum.Write(p[:n])
+			}
 			r.pos += int64(n)
 			r.failures = 0
 			return n, nil
@@ -230,16 +173,14 @@ func (r *reader) resume(cause error) error {
 	return err
 }
 
-// finish compares the digest at the end, and returns io.EOF if it agrees.
 func (r *reader) finish() error {
 	if r.sum == nil {
-		return io.EOF
+		return nil
 	}
 	if got := hex.EncodeToString(r.sum.Sum(nil)); got != r.want {
-		r.err = fmt.Errorf("digest: %w", objectstore.ErrCorrupt)
-		return fmt.Errorf("get %s: %w", r.key, r.err)
+		return fmt.Errorf("checksum %s is not the recorded %s: %w", got, r.want, objectstore.ErrCorrupt)
 	}
-	return io.EOF
+	return nil
 }
 
 func (r *reader) Close() error {

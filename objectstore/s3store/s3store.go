@@ -22,6 +22,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/videomsg/videomsg/objectstore"
 )
@@ -87,16 +88,28 @@ func New(ctx context.Context, base aws.Config, c Config) (*Store, error) {
 		public = s3.NewFromConfig(base, pc.options)
 	}
 	s := &Store{client: client, presign: s3.NewPresignClient(public), bucket: c.Bucket, tempDir: c.TempDir}
-	// Not HeadBucket: the answer to HEAD has no body that would tell a missing
-	// bucket from wrong credentials.
-	_, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, MaxKeys: aws.Int32(1)})
-	if err != nil {
-		if err = s.classify(err); errors.Is(err, objectstore.ErrNotFound) {
-			err = fmt.Errorf("%w: %w", objectstore.ErrConfig, err)
-		}
+	if err := s.probe(ctx); err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", c.Bucket, err)
 	}
 	return s, nil
+}
+
+// probe asks for an object that does not exist. The answer to HeadBucket has no
+// body that would tell a missing bucket from wrong credentials, and a listing can
+// take long. Without the right to list, the answer to a missing key is "access
+// denied" instead of "not found", which the store could not work with.
+func (s *Store) probe(ctx context.Context) error {
+	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String("temporary/.probe")})
+	if err == nil {
+		return out.Body.Close() // somebody stored it
+	}
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "NoSuchKey" {
+		return nil
+	}
+	if err = s.classify(err); errors.Is(err, objectstore.ErrNotFound) {
+		return fmt.Errorf("%w: %w", objectstore.ErrConfig, err)
+	}
+	return err
 }
 
 func (c Config) options(o *s3.Options) {

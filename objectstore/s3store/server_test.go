@@ -308,17 +308,19 @@ func TestCorruptOnServer(t *testing.T) {
 	}, nil); err == nil && strings.HasPrefix(srv.endpoint, "http://") {
 		t.Error("the server took a body that is not what was signed")
 	}
-	if _, err := s.client.PutObject(t.Context(), &s3.PutObjectInput{
-		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(body), Metadata: map[string]string{sumField: strings.Repeat("0", 64)},
-	}); err != nil {
-		t.Fatal(err)
-	}
-	r, err := s.Get(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = r.Close() }()
-	if _, err := io.ReadAll(r); !errors.Is(err, objectstore.ErrCorrupt) {
-		t.Errorf("ReadAll = %v, want ErrCorrupt", err)
+	for field, sum := range map[string]string{sumField: strings.Repeat("0", 64), crcField: "00000000"} {
+		if _, err := s.client.PutObject(t.Context(), &s3.PutObjectInput{
+			Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(body), Metadata: map[string]string{field: sum},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(r); !errors.Is(err, objectstore.ErrCorrupt) {
+			t.Errorf("ReadAll with another %s = %v, want ErrCorrupt", field, err)
+		}
+		_ = r.Close()
 	}
 }

@@ -20,8 +20,10 @@ import (
 )
 
 const (
-	// sumField is the object's metadata entry with its SHA-256.
+	// sumField and crcField are the object's metadata entries with its SHA-256, by
+	// which it is known, and its CRC-32C, by which reads are checked; both in hex.
 	sumField = "sha256"
+	crcField = "crc32c"
 	// Objects above multipartFrom go up in parts. S3 allows 10,000 parts.
 	multipartFrom = 64 << 20
 	minPart       = 16 << 20
@@ -64,9 +66,13 @@ func (s *Store) putWhole(ctx context.Context, key string, body *spool, ifNoneMat
 		Bucket: &s.bucket, Key: &key, IfNoneMatch: ifNoneMatch,
 		Body:          io.NewSectionReader(body, 0, body.size),
 		ContentLength: &body.size,
-		Metadata:      map[string]string{sumField: body.sha256},
+		Metadata:      body.metadata(),
 	}, signedHash(body.sha256))
 	return err
+}
+
+func (s *spool) metadata() map[string]string {
+	return map[string]string{sumField: s.sha256, crcField: s.crc32c}
 }
 
 // signedHash signs the request with a hash of its body that is known already, so
@@ -83,7 +89,7 @@ func signedHash(sum string) func(*s3.Options) {
 
 func (s *Store) putParts(ctx context.Context, key string, body *spool, ifNoneMatch *string) (err error) {
 	up, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
-		Bucket: &s.bucket, Key: &key, Metadata: map[string]string{sumField: body.sha256},
+		Bucket: &s.bucket, Key: &key, Metadata: body.metadata(),
 	})
 	if err != nil {
 		return err
