@@ -1,11 +1,16 @@
 import { lazy, Suspense, useEffect, useRef } from "react";
 import { useI18n } from "./i18n";
 import { Create } from "./pages/create/Create";
+import { SignIn } from "./pages/SignIn";
 import { Link, useOnline, usePath } from "./router";
+import { useSession } from "./session";
 import { Icon } from "./ui/Icon";
 import { ThemeSwitch } from "./ui/ThemeSwitch";
 
 const TaskPage = lazy(() => import("./pages/task/TaskPage"));
+const DebugPage = lazy(() => import("./pages/task/DebugPage"));
+const Ops = lazy(() => import("./pages/ops/Ops"));
+const Voices = lazy(() => import("./pages/voices/Voices"));
 const History = lazy(() => import("./pages/History"));
 
 function Page({ path }: { path: string }) {
@@ -17,7 +22,12 @@ function Page({ path }: { path: string }) {
       return <Create from={new URLSearchParams(query).get("from")} />;
     case "t":
       if (second && !third) return <TaskPage key={second} id={second} />;
+      if (second && third === "debug") return <DebugPage key={second} id={second} />;
       break;
+    case "voices":
+      return <Voices />;
+    case "ops":
+      return <Ops />;
     case "history":
       return <History />;
   }
@@ -29,12 +39,13 @@ function Page({ path }: { path: string }) {
   );
 }
 
-function Nav({ path }: { path: string }) {
+function Nav({ path, admin }: { path: string; admin: boolean }) {
   const { t } = useI18n();
   const items = [
     ["/", t.nav.create, "sparkle"],
     ["/history", t.nav.history, "film"],
     ["/voices", t.nav.voices, "mic"],
+    ...(admin ? [["/ops", t.nav.ops, "gear"] as const] : []),
   ] as const;
   const here = path.split("?")[0];
   return (
@@ -53,6 +64,7 @@ export function App() {
   const { t, lang, setLang } = useI18n();
   const path = usePath();
   const online = useOnline();
+  const { session, needed, signIn, signOut } = useSession();
   const first = useRef(true);
   useEffect(() => {
     // A new page is announced and reachable by keyboard at its start.
@@ -67,8 +79,9 @@ export function App() {
           <Icon name="logo" />
           <span>{t.appName}</span>
         </Link>
-        <Nav path={path} />
+        <Nav path={path} admin={session?.role === "admin"} />
         <div className="top-tools">
+          {session && !session.open && <button type="button" className="ghost" onClick={() => void signOut()}>{t.signIn.out}</button>}
           <ThemeSwitch />
           <button type="button" className="ghost lang" lang={lang === "ja" ? "en" : "ja"} aria-label={t.language} onClick={() => setLang(lang === "ja" ? "en" : "ja")}>
             {lang === "ja" ? "EN" : "日本語"}
@@ -77,7 +90,7 @@ export function App() {
       </header>
       {!online && <p className="banner" role="status">{t.offline}</p>}
       <Suspense fallback={<main id="main" className="page center muted">{t.loading}</main>}>
-        <Page path={path} />
+        {needed ? <SignIn signIn={signIn} /> : <Page path={path} />}
       </Suspense>
     </>
   );

@@ -126,12 +126,11 @@ export interface Profile {
   profile_id: string;
   name: string;
   language?: string;
-  created_at?: string;
-  state?: string;
-  status?: string;
-  revoked?: boolean;
+  status?: string; // processing, ready, failed, revoked
+  reason?: string;
   engine?: string;
-  samples?: unknown;
+  samples?: number;
+  created_at?: string;
   preview_url?: string;
-  consent?: { person?: string; basis?: string; statement?: string; given_at?: string; expires_at?: string; revoked_at?: string };
+  consent?: { speaker?: string; basis?: string; statement?: string; scope?: string[]; expires?: string; given_at?: string; withdrawn?: string };
 }

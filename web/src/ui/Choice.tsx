@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 
 interface Option { value: string; label: ReactNode; hint?: ReactNode; extra?: ReactNode }
 
@@ -15,10 +15,17 @@ interface Props {
 // Choice is a group of radio buttons that look like what they choose. Arrow keys
 // move within the group, as the platform has it.
 export function Choice({ name, legend, options, value, onChange, look = "pills", hideLegend }: Props) {
+  const row = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // In a row that scrolls, what is chosen is in sight from the start.
+    const el = row.current;
+    const chosen = el?.querySelector<HTMLElement>("input:checked")?.closest<HTMLElement>(".option");
+    if (el && chosen) el.scrollLeft = chosen.offsetLeft - (el.clientWidth - chosen.clientWidth) / 2;
+  }, [options.length]);
   return (
     <fieldset className={`choice ${look}`}>
       <legend className={hideLegend ? "visually-hidden" : "label"}>{legend}</legend>
-      <div className="choice-row">
+      <div className="choice-row" ref={row}>
         {options.map((o) => (
           <div className="option" key={o.value}>
             <label>

@@ -24,8 +24,10 @@ export function Voice({ voices, failed, profiles, value, language, onChange }: P
   const mine = voices.filter((v) => v.language.slice(0, 2).toLowerCase() === language.slice(0, 2).toLowerCase());
   const text = sentence.trim();
   const query = text ? `?text=${encodeURIComponent(text)}` : "";
-  const usable = profiles.filter((p) => !p.revoked && p.state !== "revoked");
-  const list = all ? mine : mine.slice(0, shownAtFirst);
+  const usable = profiles.filter((p) => p.status !== "revoked" && p.status !== "failed");
+  // Makeshift voices are offered where there is nothing better, or on demand.
+  const better = mine.filter((v) => v.quality !== "robotic");
+  const list = all ? mine : (better.length ? better : mine).slice(0, shownAtFirst);
   const current = value || mine[0]?.id || "";
   const options = [
     ...usable.map((p) => ({
@@ -37,7 +39,7 @@ export function Voice({ voices, failed, profiles, value, language, onChange }: P
     ...list.map((v) => ({
       value: v.id,
       label: v.name,
-      hint: [v.engine, t.create.quality[v.quality ?? ""]].filter(Boolean).join("・"),
+      hint: t.create.quality[v.quality ?? ""] ?? v.engine,
       extra: <Play id={`voice:${v.id}:${text}`} label={t.create.listen(v.name)} src={`${v.preview_url ?? `/api/voices/${encodeURIComponent(v.id)}/preview`}${query}`} />,
     })),
   ];
@@ -50,7 +52,7 @@ export function Voice({ voices, failed, profiles, value, language, onChange }: P
         <>
           <p className="muted">{t.create.voiceHelp}</p>
           <Choice name="voice" legend={t.create.voice} hideLegend look="cards" options={options} value={current} onChange={onChange} />
-          {mine.length > shownAtFirst && !all && <button type="button" className="ghost" onClick={() => setAll(true)}>{t.history.more}（{mine.length - shownAtFirst}）</button>}
+          {list.length < mine.length && <button type="button" className="ghost" onClick={() => setAll(true)}>{t.history.more}（{mine.length - list.length}）</button>}
           <div>
             <label className="label" htmlFor="sentence">{t.create.testSentence}</label>
             <input id="sentence" type="text" maxLength={100} lang={language} placeholder={t.create.testDefault} value={sentence} onChange={(e) => setSentence(e.target.value)} />
