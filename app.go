@@ -80,6 +80,7 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 	}
 	a.runner = &consumers.Runner{
 		Log: log, JS: a.broker.JS, Events: a.broker.Events, Publish: a.pub,
+		Cache: &consumers.Cache{KV: a.broker.Cache, Blobs: a.blobs},
 		Grace: c.Grace, Observe: observer(a.metrics),
 	}
 	return a, nil

@@ -18,14 +18,15 @@ import (
 // Config says which broker to use. The zero value with a DataDir is an embedded
 // server that listens on no port.
 type Config struct {
-	URL      string // of a cluster; empty: embedded
-	Creds    string // file with NATS credentials for URL
-	Name     string // of this client, shown in the server's connection list
-	DataDir  string // of the embedded server
-	Listen   string // host:port for the embedded server to listen on; empty: in process only
-	Sync     bool   // fsync before every acknowledgement instead of every second
-	Replicas int    // of streams and buckets; 0 means 1
-	MaxBytes int64  // of the event stream; 0 means 4 GiB
+	URL      string        // of a cluster; empty: embedded
+	Creds    string        // file with NATS credentials for URL
+	Name     string        // of this client, shown in the server's connection list
+	DataDir  string        // of the embedded server
+	Listen   string        // host:port for the embedded server to listen on; empty: in process only
+	Sync     bool          // fsync before every acknowledgement instead of every second
+	Replicas int           // of streams and buckets; 0 means 1
+	MaxBytes int64         // of the event stream; 0 means 4 GiB
+	CacheTTL time.Duration // of what stages made; 0 means 30 minutes
 }
 
 // Validate reports every setting that cannot work.
@@ -52,6 +53,7 @@ type Broker struct {
 	Events jetstream.Stream
 	Status jetstream.KeyValue
 	Blobs  jetstream.ObjectStore
+	Cache  jetstream.KeyValue // of stages
 	// What the gateway keeps beside the event stream.
 	Library, Idempotency, Limits, Webhooks jetstream.KeyValue
 	Deliveries                             jetstream.Stream

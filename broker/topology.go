@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -17,6 +18,7 @@ const (
 	BucketStatus   = "vm_status"
 	BucketBlobs    = "vm_blobs"
 
+	BucketCache       = "vm_cache"       // what stages made, by content
 	BucketLibrary     = "vm_library"     // what users keep beside tasks
 	BucketIdempotency = "vm_idempotency" // answers to requests with a key
 	BucketLimits      = "vm_limits"      // recent requests, for rate limits
@@ -93,6 +95,18 @@ func (b *Broker) declare(ctx context.Context, c Config) (err error) {
 	})
 	if err != nil {
 		return fmt.Errorf("declare bucket %s: %w", BucketBlobs, err)
+	}
+	b.Cache, err = b.JS.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket:       BucketCache,
+		Description:  "what stages made, by the content they were given",
+		History:      1,
+		TTL:          cmp.Or(c.CacheTTL, 30*time.Minute),
+		MaxValueSize: 16 << 10,
+		Storage:      jetstream.FileStorage,
+		Replicas:     replicas,
+	})
+	if err != nil {
+		return fmt.Errorf("declare bucket %s: %w", BucketCache, err)
 	}
 	return b.declareGateway(ctx, replicas)
 }

@@ -196,7 +196,7 @@ func (a *attempt) run(ctx context.Context) (res Result, err error) {
 			res, err = Result{}, fmt.Errorf("stage %s panicked: %v", a.st.Name, p)
 		}
 	}()
-	return a.st.Run(ctx, Work{
+	w := Work{
 		Task: a.e.Task, Job: a.e.Job.Clone(), Attempt: a.prog.Attempt,
 		Progress: func(done float64) {
 			silence.Reset(a.st.Timeout)
@@ -204,6 +204,13 @@ func (a *attempt) run(ctx context.Context) (res Result, err error) {
 			a.prog.Done = min(max(done, a.prog.Done), 1)
 			a.mu.Unlock()
 		},
+	}
+	content := ""
+	if a.st.Content != nil && !a.e.Job.Request.Fresh {
+		content = a.st.Content(w.Job)
+	}
+	return a.Cache.run(ctx, a.st.Name, w.Task, content, func(ctx context.Context) (Result, error) {
+		return a.st.Run(ctx, w)
 	})
 }
 

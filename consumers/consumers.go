@@ -24,7 +24,11 @@ type Stage struct {
 	// Run does the work and says what it made. The same work may come twice: blob
 	// keys follow from task and stage, so that doing it again replaces, never adds.
 	// It does not publish, acknowledge, retry, or know what comes next.
-	Run     func(ctx context.Context, w Work) (Result, error)
+	Run func(ctx context.Context, w Work) (Result, error)
+	// Content describes everything that decides the result, digests of inputs and
+	// versions of engines included; equal content may be served from the cache. Nil
+	// or empty: never.
+	Content func(events.Job) string
 	Timeout time.Duration // longest silence (no call of Work.Progress) before it is cut off
 	Limit   time.Duration // longest run
 	Tries   int           // attempts that may fail before the task does
@@ -74,6 +78,7 @@ type Runner struct {
 	JS      jetstream.JetStream
 	Events  jetstream.Stream
 	Publish Publisher
+	Cache   *Cache // nil for none
 	// Grace is how long running stages may go on after Serve was told to stop; then
 	// they are interrupted and their requests handed back. 0 interrupts at once.
 	Grace time.Duration

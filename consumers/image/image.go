@@ -5,6 +5,7 @@ package image
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -44,7 +45,23 @@ const (
 // engines.
 func Stage(blobs consumers.Blobs, faces *face.Detector, remove, refine cutout.Chain) consumers.Stage {
 	s := stage{blobs: blobs, faces: faces, remove: remove, refine: refine, pool: vision.NewPool(64_000_000)}
-	return consumers.Stage{Name: Name, Run: s.run, Timeout: 15 * time.Minute, Limit: 15 * time.Minute, Tries: 3, Workers: 2}
+	return consumers.Stage{Name: Name, Run: s.run, Content: s.content, Timeout: 15 * time.Minute, Limit: 15 * time.Minute, Tries: 3, Workers: 2}
+}
+
+// version changes when the same request gives another picture than before.
+const version = "1"
+
+// content is what the picture depends on.
+func (s stage) content(job events.Job) string {
+	r := job.Request
+	b, err := json.Marshal([]any{
+		version, s.remove.Names(), s.refine.Names(), r.Kind, r.Image, r.Require[Name],
+		job.Blobs[events.BlobPortrait].SHA256, job.Blobs[events.BlobBackdrop].SHA256,
+	})
+	if err != nil {
+		return "" // not cached
+	}
+	return string(b)
 }
 
 type stage struct {
