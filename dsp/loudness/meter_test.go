@@ -22,12 +22,17 @@ func repeat(n int, s ...seg) []seg {
 
 // tone is a 1 kHz sine whose level follows the segments, phase continuous.
 func tone(rate int, segs ...seg) []float32 {
+	second := make([]float64, rate)
+	for i := range second {
+		second[i] = math.Sin(2 * math.Pi * 1000 * float64(i) / float64(rate))
+	}
 	var x []float32
 	for _, s := range segs {
 		n := int(math.Round(s.seconds * float64(rate)))
 		a := math.Pow(10, s.dB/20)
 		for range n {
-			x = append(x, float32(a*math.Sin(2*math.Pi*1000*float64(len(x))/float64(rate))))
+			// 1 kHz fits a second exactly.
+			x = append(x, float32(a*second[len(x)%rate]))
 		}
 	}
 	return x
@@ -59,7 +64,7 @@ func TestIntegratedLoudness(t *testing.T) {
 		"3341-5": {[]seg{{-26, 20}, {-20, 20.1}, {-26, 20}}, -23},
 	} {
 		for _, rate := range []int{48000, 44100, 22050, 96000} {
-			if rate != 48000 && name != "3341-3" {
+			if (rate != 48000 && name != "3341-3") || (underRace && (rate != 48000 || len(c.segs) > 1)) {
 				continue
 			}
 			s := measure(t, stereo(rate, tone(rate, c.segs...)))
@@ -75,8 +80,8 @@ func TestIntegratedLoudness(t *testing.T) {
 }
 
 func TestSurroundWeights(t *testing.T) {
-	front, centre, side := tone(48000, seg{-28, 20}), tone(48000, seg{-24, 20}), tone(48000, seg{-30, 20})
-	loud := tone(48000, seg{0, 20})
+	front, centre, side := tone(48000, seg{-28, 3}), tone(48000, seg{-24, 3}), tone(48000, seg{-30, 3})
+	loud := tone(48000, seg{0, 3})
 	for name, ch := range map[string][][]float32{
 		"3341-6, 5 channels":          {front, front, centre, side, side},
 		"3341-6, 5.1 with a loud LFE": {front, front, centre, loud, side, side},
@@ -86,7 +91,7 @@ func TestSurroundWeights(t *testing.T) {
 		}
 	}
 	// BS.1770-4: 0 dBFS at 997 Hz in one channel of two reads −3.01.
-	x := make([]float32, 20*48000)
+	x := make([]float32, 4*48000)
 	for i := range x {
 		x[i] = float32(math.Sin(2 * math.Pi * 997 * float64(i) / 48000))
 	}
@@ -118,6 +123,9 @@ func TestSlidingWindows(t *testing.T) {
 	check("3341-9", tone(48000, repeat(5, seg{-20, 1.34}, seg{-30, 1.66})...), 3, (*loudness.Meter).ShortTerm)
 	check("3341-12", tone(48000, repeat(25, seg{-20, 0.18}, seg{-30, 0.22})...), 1, (*loudness.Meter).Momentary)
 	for i := range 20 {
+		if underRace && i > 1 {
+			break
+		}
 		lead := 0.015 * float64(i)
 		s := measure(t, stereo(48000, tone(48000, seg{-200, lead}, seg{-23, 3}, seg{-200, 1})))
 		if !near(s.MaxShort, -23, 0.1) {
@@ -141,7 +149,11 @@ func TestLoudnessRange(t *testing.T) {
 		"3342-3": {[]seg{{-40, 20}, {-20, 20}}, 20},
 		"3342-4": {[]seg{{-50, 20}, {-35, 20}, {-20, 20}, {-35, 20}, {-50, 20}}, 15},
 	} {
-		if s := measure(t, stereo(48000, tone(48000, c.segs...))); !near(s.Range, c.want, 1) {
+		rate := 48000
+		if underRace {
+			rate = 4000
+		}
+		if s := measure(t, stereo(rate, tone(rate, c.segs...))); !near(s.Range, c.want, 1) {
 			t.Errorf("%s: LRA %.2f, want %.0f±1", name, s.Range, c.want)
 		}
 	}

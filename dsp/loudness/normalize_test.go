@@ -95,15 +95,18 @@ func peak16(a dsp.Audio) float64 {
 
 func TestNormalizeReachesTheTarget(t *testing.T) {
 	for name, a := range map[string]dsp.Audio{
-		"speech":             speech(48000, 10, 1),
-		"speech at 22 kHz":   speech(22050, 10, 2),
+		"speech":             speech(48000, 4, 1),
+		"speech at 22 kHz":   speech(22050, 4, 2),
 		"short speech":       speech(48000, 0.3, 3),
-		"noise":              noise(48000, 5*48000, 0.5),
+		"noise":              noise(48000, 2*48000, 0.5),
 		"a tone over 0 dBFS": stereo(48000, tone(48000, seg{12, 5})),
 	} {
 		for _, target := range []loudness.Target{loudness.Message, loudness.Streaming, loudness.Broadcast, {LUFS: -11, TruePeak: -1, MaxGain: 30}} {
 			if target.LUFS == -11 && name == "noise" {
 				continue // would need more than its crest factor allows
+			}
+			if underRace && (target.LUFS != -16 || name != "short speech") {
+				continue
 			}
 			target.MaxGain = 40
 			out, r, err := loudness.Normalize(a, target)

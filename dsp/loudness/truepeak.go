@@ -5,36 +5,47 @@ import (
 	"slices"
 )
 
-// An interpolator reads a band-limited signal between its samples: a bank of
-// fractional delays, each a sinc under a Kaiser window.
+// An interpolator reads a band-limited signal between its samples: fractional
+// delays, each a sinc under a Kaiser window. The delays p and 1−p are mirror
+// images, so both come from one pass over sums and differences of mirrored
+// samples: A = Σ even·(s[k]+s[−k]), B = Σ odd·(s[k]−s[−k]), readings A±B.
 type interpolator struct {
-	taps int
-	bank [][]float64 // one row for each position p/(len+1) between two samples
-	gain float64     // no reading exceeds gain × the largest sample under the taps
+	taps  int
+	pairs []pair
+	gain  float64 // no reading exceeds gain × the largest sample under the taps
 }
 
-// newInterpolator returns one for phases positions per sample; the sample
-// itself is not in the bank.
+type pair struct{ even, odd []float64 } // odd is nil half-way, where B is 0
+
+const maxTaps = 64
+
+// newInterpolator returns one for phases positions per sample, a power of two;
+// the sample itself is not among them. taps is a multiple of 8, at most maxTaps.
 func newInterpolator(phases, taps int, beta float64) *interpolator {
 	it := &interpolator{taps: taps}
-	half := float64(taps / 2)
-	for p := 1; p < phases; p++ {
+	half := taps / 2
+	for p := 1; p <= phases/2; p++ {
 		row := make([]float64, taps)
 		sum, abs := 0.0, 0.0
 		for k := range row {
-			x := float64(k-taps/2+1) - float64(p)/float64(phases)
-			r := x / half
+			x := float64(k-half+1) - float64(p)/float64(phases)
+			r := x / float64(half)
 			if r <= -1 || r >= 1 {
 				continue
 			}
 			row[k] = math.Sin(math.Pi*x) / (math.Pi * x) * besselI0(beta*math.Sqrt(1-r*r))
 			sum += row[k]
 		}
-		for k := range row {
-			row[k] /= sum
-			abs += math.Abs(row[k])
+		var q pair
+		for k := range half {
+			l, r := row[k]/sum, row[taps-1-k]/sum
+			abs += math.Abs(l) + math.Abs(r)
+			q.even = append(q.even, (l+r)/2)
+			if p < phases/2 {
+				q.odd = append(q.odd, (l-r)/2)
+			}
 		}
-		it.bank = append(it.bank, row)
+		it.pairs = append(it.pairs, q)
 		it.gain = max(it.gain, abs)
 	}
 	return it
@@ -43,17 +54,35 @@ func newInterpolator(phases, taps int, beta float64) *interpolator {
 // peak is the largest magnitude between s[taps/2-1] and s[taps/2]; len(s) is
 // taps.
 func (it *interpolator) peak(s []float64) float64 {
+	var sum, dif [maxTaps / 2]float64
+	half := len(s) / 2
+	for k := range half {
+		l, r := s[k], s[len(s)-1-k]
+		sum[k], dif[k] = l+r, l-r
+	}
 	m := 0.0
-	for _, h := range it.bank {
-		h = h[:len(s)]
-		a, b := 0.0, 0.0
-		for k := 0; k+1 < len(s); k += 2 {
-			a += h[k] * s[k]
-			b += h[k+1] * s[k+1]
+	for _, q := range it.pairs {
+		a := dot(q.even, sum[:half])
+		if q.odd == nil {
+			m = max(m, math.Abs(a))
+			continue
 		}
-		m = max(m, math.Abs(a+b))
+		m = max(m, math.Abs(a)+math.Abs(dot(q.odd, dif[:half])))
 	}
 	return m
+}
+
+// dot of two equally long slices whose length is a multiple of four.
+func dot(a, b []float64) float64 {
+	b = b[:len(a)]
+	var p, q, r, s float64
+	for k := 0; k+3 < len(a); k += 4 {
+		p += a[k] * b[k]
+		q += a[k+1] * b[k+1]
+		r += a[k+2] * b[k+2]
+		s += a[k+3] * b[k+3]
+	}
+	return (p + q) + (r + s)
 }
 
 // besselI0 is the modified Bessel function of order 0, by its power series.
@@ -106,7 +135,7 @@ func (p *peakMeter) write(x []float32) {
 func (p *peakMeter) scan() {
 	it := p.it
 	n := len(p.hist) - it.taps + 1
-	if len(it.bank) > 0 {
+	if len(it.pairs) > 0 {
 		for i := 0; i < n; i += peakBlock {
 			k := min(peakBlock, n-i)
 			near := p.hist[i : i+k+it.taps-1]

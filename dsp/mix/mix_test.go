@@ -89,6 +89,9 @@ func TestVolumeLaw(t *testing.T) {
 // The law must hold in the sound, not only in the report: the lead-in of a mix
 // without fades is music alone, at its distance from the voice.
 func TestVolumeLawIsAudible(t *testing.T) {
+	if underRace {
+		t.Skip("measured in the plain run")
+	}
 	v := voice(48000, 3, 1, 0.1)
 	p := mix.Default()
 	p.FadeIn, p.FadeOut, p.LeadIn, p.Tail = 0, 0, 3*time.Second, 0
@@ -104,6 +107,9 @@ func TestVolumeLawIsAudible(t *testing.T) {
 }
 
 func TestResultIsAtItsTarget(t *testing.T) {
+	if underRace {
+		t.Skip("measured in the plain run")
+	}
 	for _, target := range []loudness.Target{loudness.Message, loudness.Streaming, loudness.Broadcast} {
 		for _, level := range []float64{0.003, 0.1, 3} {
 			p := mix.Default()
@@ -169,6 +175,9 @@ func TestVoiceOffsetAndLevel(t *testing.T) {
 }
 
 func TestAccessibleKeepsTwentyUnits(t *testing.T) {
+	if underRace {
+		t.Skip("measured in the plain run")
+	}
 	v := voice(48000, 4, 1, 0.1)
 	for _, volume := range []float64{0.3, 1} {
 		p := mix.Default()
@@ -184,6 +193,9 @@ func TestAccessibleKeepsTwentyUnits(t *testing.T) {
 }
 
 func TestLoopHasNoSeam(t *testing.T) {
+	if underRace {
+		t.Skip("measured in the plain run")
+	}
 	t.Run("seamless music repeats to the sample", func(t *testing.T) {
 		m, err := music.Loop(music.Upbeat, 3)
 		if err != nil {
@@ -237,6 +249,9 @@ func TestLoopHasNoSeam(t *testing.T) {
 }
 
 func TestMusicThatEndsIsNotFaded(t *testing.T) {
+	if underRace {
+		t.Skip("measured in the plain run")
+	}
 	v := voice(24000, 20, 1, 0.1)
 	p := mix.Default()
 	m, err := music.Piece(music.Calm, 1, p.Length(v.Duration()))
@@ -264,6 +279,9 @@ func TestMusicThatEndsIsNotFaded(t *testing.T) {
 // Gain of the ducked music is read from a music that is one tone, through the
 // pauses and the speech of a voice that has no energy there.
 func TestDucking(t *testing.T) {
+	if underRace {
+		t.Skip("measured in the plain run")
+	}
 	v := voice(48000, 24, 6, 0.1) // 4.2 s speech, 1.8 s pause
 	tone := dsp.New(48000, 1, 40*48000)
 	for i := range tone.Ch[0] {
