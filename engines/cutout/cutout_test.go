@@ -33,7 +33,7 @@ import (
 
 // drawOnce spares the tests a second of drawing each. Nobody writes to it.
 var drawOnce = sync.OnceValue(func() scenes.Scene {
-	return scenes.Draw(slices.Index(scenes.Names(), "bokeh"), 480, 384)
+	return scenes.Draw(slices.Index(scenes.Names(), "bokeh"), 320, 256)
 })
 
 // scene is one portrait with its truth.
@@ -125,7 +125,7 @@ func TestConfigArrangesEngines(t *testing.T) {
 
 func TestRefineLocal(t *testing.T) {
 	s, in := scene(t)
-	in.Mask = resizeGray(s.Alpha, 60, 48)
+	in.Mask = resizeGray(s.Alpha, 80, 64)
 	out, err := LocalRefine().Run(t.Context(), in)
 	good(t, s, out, err, 0.95)
 }
@@ -583,7 +583,7 @@ func TestMCPResultForms(t *testing.T) {
 
 func TestSentPicturesKeepTheLimits(t *testing.T) {
 	// Noise does not compress.
-	m := image.NewNRGBA(image.Rect(0, 0, 3000, 2000))
+	m := image.NewNRGBA(image.Rect(0, 0, 900, 600))
 	v := uint32(1)
 	for i := range m.Pix {
 		v = v*1664525 + 1013904223
@@ -592,12 +592,12 @@ func TestSentPicturesKeepTheLimits(t *testing.T) {
 			m.Pix[i] = 255
 		}
 	}
-	b, size, err := toJPEG(m, maxSent, 1<<20)
-	if err != nil || len(b) > 1<<20 || max(size.X, size.Y) > maxSent {
+	b, size, err := toJPEG(m, 800, 150<<10)
+	if err != nil || len(b) > 150<<10 || max(size.X, size.Y) > 800 {
 		t.Errorf("JPEG of %d bytes, %v, %v", len(b), size, err)
 	}
-	b, size, err = toPNG(m, maxSent, 2<<20)
-	if err != nil || len(b) > 2<<20 || size.X*2 != size.Y*3 && size.X*2-size.Y*3 > 3 {
+	b, size, err = toPNG(m, 800, 400<<10)
+	if err != nil || len(b) > 400<<10 || abs(size.X*2-size.Y*3) > 3 {
 		t.Errorf("PNG of %d bytes, %v, %v", len(b), size, err)
 	}
 	if _, _, err := toJPEG(m, 512, 10); !errors.Is(err, engines.ErrPermanent) {

