@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/videomsg/videomsg/broker"
@@ -20,7 +22,11 @@ type replayCmd struct {
 	Task   string        `help:"Only this task."`
 	Since  time.Duration `help:"Only what is younger, such as 1h."`
 	From   uint64        `help:"Only from this stream sequence on."`
+	Stage  string        `help:"Only this stage; 'task' for the events of the whole."`
 	JSON   bool          `help:"One CloudEvent in JSON per line."`
+	Follow bool          `help:"Go on with what happens from now on, until interrupted."`
+	At     time.Time     `help:"Instead of the events, the task's status as it was at this time (RFC 3339)."`
+	Into   string        `help:"Publish the task's requests again under this subject prefix, for a worker under development." placeholder:"PREFIX"`
 	Server string        `help:"Address of a running gateway to ask for the task's events." default:"http://127.0.0.1:55433"`
 	Token  string        `help:"Token for the server." env:"-"`
 }
@@ -32,21 +38,19 @@ func (c replayCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	filter, err := c.filter()
+	if err != nil {
+		return err
+	}
 	b, err := broker.Open(e.ctx, slog.New(slog.NewTextHandler(e.stderr, nil)), conf.Broker)
-	if errors.Is(err, broker.ErrLocked) && c.Task != "" {
+	if errors.Is(err, broker.ErrLocked) && c.Task != "" && c.Into == "" && !c.Follow {
 		return c.ask(e)
 	}
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	oc := jetstream.OrderedConsumerConfig{FilterSubjects: []string{events.AllSubjects}}
-	if c.Task != "" {
-		if err := events.CheckToken(c.Task); err != nil {
-			return fmt.Errorf("task: %w", err)
-		}
-		oc.FilterSubjects = []string{events.Subject("*", "*", c.Task)}
-	}
+	oc := jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}}
 	switch {
 	case c.From > 0:
 		oc.DeliverPolicy, oc.OptStartSeq = jetstream.DeliverByStartSequencePolicy, c.From
@@ -54,14 +58,127 @@ func (c replayCmd) Run(e *env) error {
 		t := time.Now().Add(-c.Since)
 		oc.DeliverPolicy, oc.OptStartTime = jetstream.DeliverByStartTimePolicy, &t
 	}
-	p := printer{out: e.stdout, json: c.JSON, start: map[string]time.Time{}}
-	if err := status.Replay(e.ctx, b.Events, oc, p.print); err != nil {
+	out := c.reader(e, b)
+	if err := status.Replay(e.ctx, b.Events, oc, out.event); err != nil {
 		return err
 	}
-	if c.Task != "" && p.n == 0 {
-		return fmt.Errorf("no events of task %s are recorded", c.Task)
+	if c.Follow {
+		return c.follow(e.ctx, b, filter, out)
 	}
-	return nil
+	return out.finish()
+}
+
+// filter is the subject that the options ask for.
+func (c replayCmd) filter() (string, error) {
+	stage, task := "*", "*"
+	if c.Task != "" {
+		if err := events.CheckToken(c.Task); err != nil {
+			return "", fmt.Errorf("task: %w", err)
+		}
+		task = c.Task
+	}
+	if c.Stage != "" {
+		if err := events.CheckToken(c.Stage); err != nil {
+			return "", fmt.Errorf("stage: %w", err)
+		}
+		stage = c.Stage
+	}
+	if task == "*" && (!c.At.IsZero() || c.Into != "") {
+		return "", errors.New("--at and --into are about one task: give --task")
+	}
+	if c.Into != "" && (strings.HasPrefix(c.Into, "vm") || strings.ContainsAny(c.Into, " *>") || strings.HasPrefix(c.Into, "$")) {
+		return "", fmt.Errorf("prefix %q: must be plain tokens, and not the service's own", c.Into)
+	}
+	return events.Subject(stage, "*", task), nil
+}
+
+// A reader does something with recorded events.
+type reader struct {
+	event  func(e events.Event, seq uint64) error
+	finish func() error
+}
+
+func (c replayCmd) reader(e *env, b *broker.Broker) reader {
+	n := 0
+	count := func(f func(events.Event, uint64) error) func(events.Event, uint64) error {
+		return func(ev events.Event, seq uint64) error { n++; return f(ev, seq) }
+	}
+	finish := func() error {
+		if c.Task != "" && n == 0 {
+			return fmt.Errorf("no events of task %s are recorded", c.Task)
+		}
+		return nil
+	}
+	switch {
+	case !c.At.IsZero():
+		var t status.Task
+		return reader{
+			count(func(ev events.Event, seq uint64) error {
+				if !ev.Time.After(c.At) {
+					t, _ = status.Apply(t, ev, seq)
+				}
+				return nil
+			}),
+			func() error {
+				enc := json.NewEncoder(e.stdout)
+				enc.SetIndent("", "  ")
+				return errors.Join(finish(), enc.Encode(map[string]any{"status": t.State(), "percent": t.Percent(0), "document": t}))
+			},
+		}
+	case c.Into != "":
+		return reader{count(func(ev events.Event, _ uint64) error { return c.republish(e, b, ev) }), func() error {
+			return errors.Join(finish(), b.Conn.FlushTimeout(5*time.Second))
+		}}
+	default:
+		p := printer{out: e.stdout, json: c.JSON, start: map[string]time.Time{}}
+		return reader{count(p.print), finish}
+	}
+}
+
+// republish puts a request on the same subject below another prefix, where no
+// worker of the service listens.
+func (c replayCmd) republish(e *env, b *broker.Broker, ev events.Event) error {
+	if ev.Verb != events.Requested {
+		return nil
+	}
+	header, data, err := events.Encode(ev)
+	if err != nil {
+		return err
+	}
+	subject := c.Into + strings.TrimPrefix(ev.Subject(), "vm")
+	fmt.Fprintln(e.stdout, subject)
+	return b.Conn.PublishMsg(&nats.Msg{Subject: subject, Header: header, Data: data})
+}
+
+// follow goes on with what is published from now on.
+func (c replayCmd) follow(ctx context.Context, b *broker.Broker, filter string, out reader) error {
+	cons, err := b.Events.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverNewPolicy})
+	if err != nil {
+		return err
+	}
+	it, err := cons.Messages()
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, it.Stop)()
+	for {
+		m, err := it.Next()
+		if errors.Is(err, jetstream.ErrMsgIteratorClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		md, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		if ev, err := events.Decode(m.Headers(), m.Data()); err == nil {
+			if err := out.event(ev, md.Sequence.Stream); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // ask reads the task's events from a running gateway.
@@ -81,13 +198,16 @@ func (c replayCmd) ask(e *env) error {
 	if err := json.NewDecoder(res.Body).Decode(&list); err != nil {
 		return err
 	}
-	p := printer{out: e.stdout, json: c.JSON, start: map[string]time.Time{}}
+	out := c.reader(e, nil)
 	for _, r := range list.Events {
-		if err := p.print(r.Event, r.Seq); err != nil {
+		if c.Stage != "" && r.Event.Stage != c.Stage || r.Seq < c.From || c.Since > 0 && time.Since(r.Event.Time) > c.Since {
+			continue
+		}
+		if err := out.event(r.Event, r.Seq); err != nil {
 			return err
 		}
 	}
-	return nil
+	return out.finish()
 }
 
 // printer writes events as lines of a timeline.
