@@ -121,6 +121,9 @@ func psnr(a, b []byte, use func(i int) bool) float64 {
 // TestIdentity holds the face to the person: the neutral frame is the picture,
 // and with a still head nothing changes but the mouth's part and the eyes.
 func TestIdentity(t *testing.T) {
+	if !measuring {
+		t.Skip("a measurement; run without -race")
+	}
 	im, _ := drawn.Portrait(drawn.Options{W: 320, H: 320, Size: 0.14})
 	in := Input{Image: im, Phones: speech(greeting)}
 	in.Voice = utter(in.Phones, 16000)
@@ -226,6 +229,9 @@ func TestMouthOpensDarkAndCloses(t *testing.T) {
 }
 
 func TestBlinkHidesTheEyes(t *testing.T) {
+	if !measuring {
+		t.Skip("a measurement; run without -race")
+	}
 	for name, do := range map[string]drawn.Options{"light": {}, "very dark": {Tone: 1}, "tilted": {Tilt: 0.2}} {
 		do.W, do.H, do.Size = 400, 400, 0.2
 		_, truth := drawn.Portrait(do)
@@ -355,6 +361,9 @@ func TestOptionsAreChecked(t *testing.T) {
 }
 
 func TestMouthModes(t *testing.T) {
+	if !measuring {
+		t.Skip("a measurement; run without -race")
+	}
 	do := drawn.Options{W: 300, H: 300, Size: 0.2}
 	for _, tt := range []struct {
 		smile float64
@@ -372,6 +381,9 @@ func TestMouthModes(t *testing.T) {
 }
 
 func TestSmileCornersAreMended(t *testing.T) {
+	if !measuring {
+		t.Skip("a measurement; run without -race")
+	}
 	for _, do := range []drawn.Options{{Tone: 1, Smile: 1}, {Tone: 0.8, Smile: 0.7}, {Tone: 0.2, Smile: 1}, {Tone: 0.5, Smile: 0.8, Tilt: 0.2}, {Tone: 0.5}} {
 		do.W, do.H, do.Size = 400, 400, 0.2
 		im, truth := drawn.Portrait(do)
@@ -389,6 +401,9 @@ func TestSmileCornersAreMended(t *testing.T) {
 }
 
 func TestSeamLiesBetweenTheLips(t *testing.T) {
+	if !measuring {
+		t.Skip("a measurement; run without -race")
+	}
 	for name, do := range map[string]drawn.Options{"light": {}, "very dark": {Tone: 1}, "beard": {Beard: true, Tone: 0.4}, "noise": {Noise: 10}, "tilt": {Tilt: 0.25}} {
 		do.W, do.H, do.Size = 400, 400, 0.2
 		_, truth := drawn.Portrait(do)
