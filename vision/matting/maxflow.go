@@ -23,7 +23,12 @@ type grid struct {
 	head     int
 	orphans  []int32
 	now      int32
+	work     int // edges followed so far
 }
+
+// maxWork bounds the edges followed per node. The drawn scenes need 3 to 60;
+// noise, checkers and pictures of one colour need hundreds, and gain nothing.
+const maxWork = 150
 
 const (
 	free   = int8(0)
@@ -53,7 +58,8 @@ func (g *grid) link(i int32, k int, c float32) {
 	g.capacity[8*(i+g.step[k])+int32(k^1)] = c
 }
 
-// cut finds the minimum cut; afterwards tree says the side of every node.
+// cut finds the minimum cut; afterwards tree says the side of every node. When
+// that takes more than maxWork, the trees grown so far are the answer.
 func (g *grid) cut() {
 	for i := range g.terminal {
 		g.parent[i] = lost
@@ -67,7 +73,7 @@ func (g *grid) cut() {
 		}
 	}
 	current := int32(-1)
-	for {
+	for g.work < maxWork*len(g.terminal) {
 		if current < 0 || g.tree[current] == free {
 			if current = g.next(); current < 0 {
 				return
@@ -147,12 +153,14 @@ func (g *grid) augment(from, to int32, edge int8) {
 	for p := g.parent[x]; p != root; p = g.parent[x] {
 		x += g.step[p]
 		flow = min(flow, g.capacity[8*x+int32(p^1)])
+		g.work++
 	}
 	flow = min(flow, g.terminal[x])
 	x = to
 	for p := g.parent[x]; p != root; p = g.parent[x] {
 		flow = min(flow, g.capacity[8*x+int32(p)])
 		x += g.step[p]
+		g.work++
 	}
 	flow = min(flow, -g.terminal[x])
 
@@ -245,6 +253,7 @@ func (g *grid) toward(x, y, k int32, tree int8) float32 {
 // along the way; ok is false when y no longer leads there.
 func (g *grid) distance(y int32) (d int32, ok bool) {
 	for z := y; ; z += g.step[g.parent[z]] {
+		g.work++
 		if g.stamp[z] == g.now {
 			d += g.dist[z]
 			break
