@@ -74,7 +74,7 @@ func TestSynthesisWithoutChangeIsTransparent(t *testing.T) {
 
 func TestStretchKeepsPitchAndTimbre(t *testing.T) {
 	for _, f0 := range []float64{120, 220} {
-		s := prosodytest.Sentences(48000, f0, 2, uint64(f0))
+		s := prosodytest.Sentences(48000, f0, 1, uint64(f0))
 		k0 := prosodytest.Kurtosis(s, s.Audio, 1)
 		for _, c := range []struct{ factor, cents, p95, env, kurt float64 }{
 			{1.25, 2, 9, 0.95, 0.15},
@@ -100,7 +100,7 @@ func TestStretchKeepsPitchAndTimbre(t *testing.T) {
 }
 
 func TestPitchShiftKeepsTimeAndFormants(t *testing.T) {
-	s := prosodytest.Sentences(48000, 130, 2, 9)
+	s := prosodytest.Sentences(48000, 130, 1, 9)
 	k0 := prosodytest.Kurtosis(s, s.Audio, 1)
 	for _, c := range []struct{ st, cents, p95, env, kurt float64 }{
 		{2, 2, 9, 1.7, 0.15},
@@ -156,7 +156,7 @@ func TestOnsetsStaySharpAndInPlace(t *testing.T) {
 }
 
 func TestRoundTripComesBack(t *testing.T) {
-	s := prosodytest.Sentences(48000, 140, 2, 5)
+	s := prosodytest.Sentences(48000, 140, 1, 5)
 	for _, c := range []struct{ factor, lsd, sc float64 }{{1.25, 2, 0.1}, {0.8, 3.6, 0.15}} {
 		there, _, _ := apply(t, s.Audio, rate(1/c.factor))
 		back, _, _ := apply(t, there, rate(c.factor))
@@ -195,7 +195,7 @@ func TestTremorMovesThePitch(t *testing.T) {
 }
 
 func TestFormantFactorMovesFormantsAndNotPitch(t *testing.T) {
-	s := prosodytest.Sentences(48000, 120, 2, 4)
+	s := prosodytest.Sentences(48000, 120, 1, 4)
 	for _, st := range []float64{-2, 2} {
 		out, _, _ := apply(t, s.Audio, plan(func(p *prosody.Plan) { p.Formant = math.Exp2(st / 12) }))
 		e, _ := prosodytest.PitchError(s, out, 1, 0)
@@ -355,21 +355,21 @@ func TestBadSound(t *testing.T) {
 
 func TestOddSoundIsChangedSensibly(t *testing.T) {
 	level := func(v float32) dsp.Audio {
-		a := dsp.New(48000, 1, 48000)
+		a := dsp.New(48000, 1, 12000)
 		for i := range a.Ch[0] {
 			a.Ch[0][i] = v
 		}
 		return a
 	}
-	clipped := prosodytest.Sentences(48000, 140, 1, 2).Audio
+	clipped := prosodytest.Sentences(24000, 140, 1, 2).Audio
 	for i, v := range clipped.Ch[0] {
 		clipped.Ch[0][i] = min(max(20*v, -1), 1)
 	}
-	offset := prosodytest.Sentences(48000, 140, 1, 2).Audio
+	offset := prosodytest.Sentences(24000, 140, 1, 2).Audio
 	for i := range offset.Ch[0] {
 		offset.Ch[0][i] += 0.4
 	}
-	music := dsp.New(48000, 1, 96000)
+	music := dsp.New(48000, 1, 24000)
 	for i := range music.Ch[0] {
 		for _, f := range []float64{262, 330, 392, 523} {
 			music.Ch[0][i] += float32(0.1 * math.Sin(2*math.Pi*f*float64(i)/48000))
@@ -383,8 +383,8 @@ func TestOddSoundIsChangedSensibly(t *testing.T) {
 	for name, a := range map[string]dsp.Audio{
 		"empty": dsp.New(48000, 1, 0), "one sample": head(level(0.5), 1), "two samples": head(level(0.5), 2),
 		"10 ms": head(level(0.5), 480), "silence": level(0), "constant": level(1), "denormal": denormal, "clipped": clipped,
-		"offset": offset, "whisper": prosodytest.Noise(48000, 96000, 0.05, 3), "music": music, "eight channels at 8 kHz": eight,
-		"lowest rate": prosodytest.Noise(dsp.MinRate, dsp.MinRate, 0.1, 4), "highest rate": prosodytest.Sentences(dsp.MaxRate, 200, 1, 4).Audio,
+		"offset": offset, "whisper": prosodytest.Noise(48000, 24000, 0.05, 3), "music": music, "eight channels at 8 kHz": eight,
+		"lowest rate": prosodytest.Noise(dsp.MinRate, dsp.MinRate, 0.1, 4), "highest rate": head(prosodytest.Glide(dsp.MaxRate, 200).Audio, dsp.MaxRate/4),
 		"million": level(dsp.MaxLevel),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -115,12 +115,12 @@ func edges(a dsp.Audio, minGap float64) (starts, ends []float64) {
 // What the whole pipeline relies on: stretch, give pauses their length, put
 // music before, and find every phrase in the sound where the map says.
 func TestBoundariesAreInTheSoundWhereTheMapSays(t *testing.T) {
-	s := prosodytest.Sentences(48000, 150, 4, 21)
+	s := prosodytest.Sentences(24000, 150, 4, 21)
 	starts, ends := edges(s.Audio, 0.2)
 	if len(starts) != 4 {
 		t.Fatalf("%d phrases found in the source", len(starts))
 	}
-	for _, r := range []float64{0.6, 0.9, 1, 1.25, 1.8} {
+	for _, r := range []float64{0.6, 1, 1.25} {
 		for _, pauses := range []map[string]float64{
 			{"。": 0.9, "、": 0.25},
 			{"。": 0.25}, // 、 keeps its gap, stretched
@@ -159,7 +159,7 @@ func TestBoundariesAreInTheSoundWhereTheMapSays(t *testing.T) {
 					t.Errorf("rate %g, pauses %v: the gap at %s is %.3f s, want %.3f", r, pauses, br.Mark, got, want)
 				}
 			}
-			if got := float64(out.Len()) / 48000; math.Abs(m.End(s.Audio.Duration().Seconds())-lead-got) > 1e-4 {
+			if got := float64(out.Len()) / 24000; math.Abs(m.End(s.Audio.Duration().Seconds())-lead-got) > 1e-4 {
 				t.Errorf("the map ends at %g, the sound at %g", m.End(s.Audio.Duration().Seconds())-lead, got)
 			}
 		}

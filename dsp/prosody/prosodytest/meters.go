@@ -90,12 +90,12 @@ func Percentile(v []float64, p float64) float64 {
 
 // PitchError compares the pitch of y with the truth of s, shifted by semitones
 // and with time changed by factor (output over input length): absolute errors in
-// cents per 5 ms frame of the steady parts, and the part of frames in which no
+// cents every 10 ms of the steady parts, and the part of frames in which no
 // pitch was found.
 func PitchError(s Signal, y dsp.Audio, factor, semitones float64) (cents []float64, lost float64) {
 	n, miss := 0, 0
 	for _, iv := range s.Steady {
-		for t := iv.Start; t < iv.End; t += 0.005 {
+		for t := iv.Start; t < iv.End; t += 0.010 {
 			want := s.F0(t) * math.Exp2(semitones/12)
 			n++
 			got := yin(y.Ch[0], y.Rate, int(math.Round(t*factor*float64(y.Rate))), max(40, 0.6*want), 1.7*want, yinAny)
