@@ -28,27 +28,27 @@ trap 'exit 1' INT TERM
 
 (cd "$work" && go run "$(go env GOROOT)/src/crypto/tls/generate_cert.go" -host 127.0.0.1 -ca -duration 24h 2>/dev/null)
 
-# start NAME [FLAG...] sets port to where the server answers.
+# start SCHEME [FLAG...] sets port to where the server answers.
 start() {
-	name=$1
+	scheme=$1
 	shift
-	mkdir -p "$work/$name"
+	mkdir -p "$work/$scheme"
 	for try in 1 2 3 4 5; do
-		port=$(awk -v seed="$$$try$(date +%N)" 'BEGIN { srand(seed); print 20000 + int(rand() * 40000) }')
+		port=$(shuf -i 20000-32000 -n 1)
 		ROOT_ACCESS_KEY=testkey ROOT_SECRET_KEY=testsecret "$server" --port "127.0.0.1:$port" --region us-west-2 "$@" \
-			posix "$work/$name" >"$work/$name.log" 2>&1 &
+			posix "$work/$scheme" >"$work/$scheme.log" 2>&1 &
 		pid=$!
 		for _ in $(seq 1 100); do
+			sleep 0.1 # first: one that cannot have the port is gone by then
 			kill -0 "$pid" 2>/dev/null || break
-			if curl -sk -o /dev/null "http://127.0.0.1:$port/" || curl -sk -o /dev/null "https://127.0.0.1:$port/"; then
+			if curl -sk -o /dev/null -m 5 "$scheme://127.0.0.1:$port/"; then
 				pids="$pids $pid"
 				return
 			fi
-			sleep 0.1
 		done
 		kill "$pid" 2>/dev/null || true
 	done
-	cat "$work/$name.log" >&2
+	cat "$work/$scheme.log" >&2
 	exit 1
 }
 
