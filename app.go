@@ -23,6 +23,7 @@ import (
 	"github.com/videomsg/videomsg/engines/avatar"
 	"github.com/videomsg/videomsg/engines/cutout"
 	"github.com/videomsg/videomsg/engines/speech"
+	"github.com/videomsg/videomsg/engines/speech/profile"
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/objectstore"
 	"github.com/videomsg/videomsg/objectstore/dirstore"
@@ -47,6 +48,7 @@ type app struct {
 
 	faces    *face.Detector
 	studio   *speech.Studio
+	profiles *profile.Registry
 	removers cutout.Chain
 }
 
@@ -69,13 +71,14 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 	if a.faces, err = face.NewDetector(); err != nil {
 		return nil, fmt.Errorf("face detector: %w", err)
 	}
-	if a.studio, err = speech.New(speech.Config{OpenJTalk: openJTalk(c)}); err != nil {
+	if a.studio, err = speech.New(speechEngines(c, a.mayUse)); err != nil {
 		return nil, fmt.Errorf("speech engines: %w", err)
 	}
 	if a.removers, _, err = c.Cutout.Chains(); err != nil {
 		return nil, fmt.Errorf("matting engines: %w", err)
 	}
-	if a.stages, err = stages(c, a.blobs); err != nil {
+	a.profiles = openProfiles(a.broker.Profiles, a.blobs, a.studio)
+	if a.stages, err = stages(c, a.blobs, a.studio); err != nil {
 		return nil, err
 	}
 	a.runner = &consumers.Runner{
@@ -87,13 +90,18 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 }
 
 func (a *app) close() {
+	if a.studio != nil {
+		if err := a.studio.Close(); err != nil {
+			a.log.Error("close speech engines", "err", err)
+		}
+	}
 	if a.broker != nil {
 		a.broker.Close()
 	}
 }
 
 // stages is the table: its order is the default route.
-func stages(c config, store objectstore.Store) ([]consumers.Stage, error) {
+func stages(c config, store objectstore.Store, studio *speech.Studio) ([]consumers.Stage, error) {
 	temp, err := tempDir(c)
 	if err != nil {
 		return nil, err
@@ -110,7 +118,7 @@ func stages(c config, store objectstore.Store) ([]consumers.Stage, error) {
 	threads := max(runtime.GOMAXPROCS(0), 1)
 	table := []consumers.Stage{
 		image.Stage(blobs, faces, remove, refine),
-		voice.Stage(blobs, speakers(c), ownSpeech),
+		voice.Stage(blobs, studio.Speak, ownSpeech),
 		prosody.Stage(blobs),
 		bgm.Stage(blobs, findMusic),
 		video.Stage(blobs, avatar.Chain{avatar.Portrait(faces, threads), avatar.Still(faces, threads)}, 1),
@@ -199,6 +207,7 @@ func (a *app) pipeline(ctx context.Context, back context.Context) error {
 		start(&front, "dispatch", func() error { return a.runner.Dispatch(ctx) })
 		start(&front, "admit", func() error { return a.runner.Admit(ctx, a.conf.BulkTasks) })
 	}
+	start(&rear, "profiles", func() error { return followProfiles(back, a.log, a.broker.Profiles, a.profiles) })
 	start(&rear, "cancels", func() error { return cancels.Follow(back, a.broker.Events) })
 	for _, st := range a.stages {
 		if a.conf.Roles.has(st.Name) {

@@ -38,7 +38,13 @@ type config struct {
 	WebhookPrivate bool
 }
 
-type speechConfig struct{ Dictionary, Voice string }
+type speechConfig struct {
+	Dictionary, Voice string // of Open JTalk
+	VoicevoxURL       string
+	VoicevoxStyle     int
+	VoicevoxMax       int // characters of one synthesis
+	OpenVoiceURL      string
+}
 
 type storageConfig struct {
 	Backend  string // jetstream, local or s3
@@ -141,6 +147,10 @@ func settings() []setting {
 		{"RATE_WRITES", "60", "other writing requests a minute per user and per client address", number(1, 1_000_000, func(c *config) *int { return &c.Gateway.WritesPerMin })},
 		{"S3_PUBLIC_DOWNLOADS", "false", "downloads lead to presigned links of the store", flagged(func(c *config) *bool { return &c.Gateway.PublicLinks })},
 		{"WEBHOOK_ALLOW_PRIVATE", "false", "webhooks may go to private and loopback addresses and over plain http", flagged(func(c *config) *bool { return &c.WebhookPrivate })},
+		{"VOICEVOX_URL", "", "VOICEVOX engine, or another that speaks its protocol", str(func(c *config) *string { return &c.Speech.VoicevoxURL })},
+		{"VOICEVOX_SPEAKER", "1", "its style for requests that name no voice", number(0, 1<<31-1, func(c *config) *int { return &c.Speech.VoicevoxStyle })},
+		{"VOICEVOX_MAX_CHARS", "200", "the longest piece it is given", number(20, 1000, func(c *config) *int { return &c.Speech.VoicevoxMax })},
+		{"OPENVOICE_SERVICE_URL", "", "voice cloning service", str(func(c *config) *string { return &c.Speech.OpenVoiceURL })},
 		{"OPEN_JTALK_DIC", "", "dictionary of Open JTalk; empty is Debian's", str(func(c *config) *string { return &c.Speech.Dictionary })},
 		{"OPEN_JTALK_VOICE", "", "HTS voice of Open JTalk; empty looks in Debian's place and in DATA_DIR/voices", str(func(c *config) *string { return &c.Speech.Voice })},
 	}

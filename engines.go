@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/videomsg/videomsg/dsp"
-	"github.com/videomsg/videomsg/engines"
 	"github.com/videomsg/videomsg/engines/ffmpeg"
 	"github.com/videomsg/videomsg/engines/speech"
 )
@@ -26,13 +24,16 @@ func openJTalk(c config) speech.OpenJTalk {
 	return speech.OpenJTalk{Dictionary: c.Speech.Dictionary, Voice: voice}
 }
 
-// speakers is the chain of voices, best first.
-func speakers(c config) engines.Chain[speech.Request, speech.Speech] {
-	return engines.Chain[speech.Request, speech.Speech]{openJTalk(c).Engine(), (&speech.Espeak{}).Engine()}
+// speechEngines is every voice this installation has.
+func speechEngines(c config, mayUse func(context.Context, string) error) speech.Config {
+	return speech.Config{
+		VoicevoxURL: c.Speech.VoicevoxURL, VoicevoxStyle: c.Speech.VoicevoxStyle, VoicevoxMaxCharacters: c.Speech.VoicevoxMax,
+		OpenVoiceURL: c.Speech.OpenVoiceURL, OpenJTalk: openJTalk(c), HTTP: &http.Client{}, MayUse: mayUse,
+	}
 }
 
 // ownSpeech decodes speech that a client recorded itself. When each sound was
-// said is not known; the mouth follows the loudness.
+// said is guessed from the sound.
 func ownSpeech(ctx context.Context, path string) (speech.Speech, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -43,8 +44,5 @@ func ownSpeech(ctx context.Context, path string) (speech.Speech, error) {
 	if err != nil {
 		return speech.Speech{}, err
 	}
-	if a, err = dsp.Resample(a.Mono(), speech.Rate); err != nil {
-		return speech.Speech{}, fmt.Errorf("%w: %w", engines.ErrInput, err)
-	}
-	return speech.Speech{Audio: a, Timings: speech.Timings{SampleRate: speech.Rate, Source: speech.Approximate, Engine: "upload"}}, nil
+	return speech.FromSound(a)
 }

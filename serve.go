@@ -106,6 +106,7 @@ func (a *app) server(base context.Context, feed *gateway.Feed) *http.Server {
 		CheckEngine: a.checkEngine,
 		Voices:      a.catalogue,
 		Speak:       a.speakSample,
+		Profiles:    clones{a},
 		Faces:       a.faces,
 		Erase:       a.erase,
 		Engines:     a.engineStates,

@@ -47,13 +47,14 @@ func (c Config) Validate() error {
 // Broker is the connections to NATS and what we keep behind them. Its fields may
 // be used concurrently.
 type Broker struct {
-	JS     jetstream.JetStream // for events
-	BlobJS jetstream.JetStream // a connection of its own, so that blobs never delay events
-	Conn   *nats.Conn
-	Events jetstream.Stream
-	Status jetstream.KeyValue
-	Blobs  jetstream.ObjectStore
-	Cache  jetstream.KeyValue // of stages
+	JS       jetstream.JetStream // for events
+	BlobJS   jetstream.JetStream // a connection of its own, so that blobs never delay events
+	Conn     *nats.Conn
+	Events   jetstream.Stream
+	Status   jetstream.KeyValue
+	Blobs    jetstream.ObjectStore
+	Cache    jetstream.KeyValue // of stages
+	Profiles jetstream.KeyValue // cloned voices
 	// What the gateway keeps beside the event stream.
 	Library, Idempotency, Limits, Webhooks jetstream.KeyValue
 	Deliveries                             jetstream.Stream

@@ -19,6 +19,7 @@ const (
 	BucketBlobs    = "vm_blobs"
 
 	BucketCache       = "vm_cache"       // what stages made, by content
+	BucketProfiles    = "vm_profiles"    // cloned voices and the consent to them
 	BucketLibrary     = "vm_library"     // what users keep beside tasks
 	BucketIdempotency = "vm_idempotency" // answers to requests with a key
 	BucketLimits      = "vm_limits"      // recent requests, for rate limits
@@ -117,6 +118,7 @@ func (b *Broker) declareGateway(ctx context.Context, replicas int) (err error) {
 		to   *jetstream.KeyValue
 		conf jetstream.KeyValueConfig
 	}{
+		{&b.Profiles, jetstream.KeyValueConfig{Bucket: BucketProfiles, Description: "cloned voices and the consent to them", Storage: jetstream.FileStorage, MaxValueSize: 64 << 10}},
 		{&b.Library, jetstream.KeyValueConfig{Bucket: BucketLibrary, Description: "own music, voices by subject, handled dead letters", Storage: jetstream.FileStorage, MaxValueSize: 64 << 10}},
 		{&b.Idempotency, jetstream.KeyValueConfig{Bucket: BucketIdempotency, Description: "answers to requests with an Idempotency-Key", Storage: jetstream.FileStorage, TTL: 24 * time.Hour, MaxValueSize: 64 << 10}},
 		{&b.Limits, jetstream.KeyValueConfig{Bucket: BucketLimits, Description: "recent requests", Storage: jetstream.MemoryStorage, TTL: 2 * time.Minute, MaxValueSize: 16 << 10}},

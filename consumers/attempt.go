@@ -256,7 +256,7 @@ func (a *attempt) sayProgress() {
 func (a *attempt) handOn(ctx context.Context, res Result) error {
 	job := a.e.Job.Clone()
 	n := a.note()
-	n.Engine, n.Skipped, n.Cache, n.Credit, n.Remarks = res.Engine, res.Skipped, res.Cache, res.Credit, res.Remarks
+	n.Engine, n.Skipped, n.Cache, n.Credit, n.Remarks, n.Native = res.Engine, res.Skipped, res.Cache, res.Credit, res.Remarks, res.Native
 	for _, s := range res.Fallback {
 		n.Fallback = append(n.Fallback, events.Fallback{Engine: s.Engine, Reason: engines.Reason(s.Err)})
 	}

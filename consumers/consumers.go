@@ -54,6 +54,7 @@ type Result struct {
 	Skipped  bool                   // nothing was done, the input goes on unchanged
 	Cache    string                 // "hit" when an earlier result was reused
 	Credit   string                 // attribution the result must show
+	Native   *events.Native         // what of the prosody the voice itself did
 	Remarks  []string               // what else a user should know
 }
 

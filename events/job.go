@@ -81,9 +81,17 @@ type Note struct {
 	Seconds   float64    `json:"seconds,omitempty"`
 	Artifacts []string   `json:"artifacts,omitempty"` // names in Job.Blobs
 	Credit    string     `json:"credit,omitempty"`    // attribution the result must show
+	Native    *Native    `json:"native,omitempty"`    // what of the prosody the voice itself did
 	Remarks   []string   `json:"remarks,omitempty"`   // what else a user should know, in plain words
 	Tries     []string   `json:"tries,omitempty"`     // what went wrong in earlier attempts, for the operator
 	Problem   *Problem   `json:"problem,omitempty"`   // why it failed
+}
+
+// Native is the part of the prosody that a speech engine did while speaking; the
+// prosody stage does the rest.
+type Native struct {
+	Rate  float64 `json:"rate"`  // 1 is unchanged
+	Pitch float64 `json:"pitch"` // semitones
 }
 
 // A Fallback is an engine that should have served and why it did not.

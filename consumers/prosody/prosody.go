@@ -5,6 +5,7 @@ package prosody
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/videomsg/videomsg/consumers"
@@ -34,6 +35,9 @@ func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, err
 	}
 	if neutral(plan) {
 		return consumers.Result{Engine: "none", Skipped: true, Remarks: []string{"No change of prosody was asked for."}}, nil
+	}
+	if plan = rest(plan, w.Job); neutral(plan) {
+		return consumers.Result{Engine: "voice", Skipped: true, Remarks: []string{"The voice itself spoke with the speed and pitch asked for."}}, nil
 	}
 	sound, err := s.blobs.Sound(ctx, w.Job, events.BlobSpeech)
 	if err != nil {
@@ -99,6 +103,24 @@ func Params(p events.Prosody) prosody.Params {
 	out.Pauses = p.Pauses
 	return out
 }
+
+// rest takes out of the plan what the voice itself has done, in the voice stage
+// or in that of the task this one is a rerun of.
+func rest(p prosody.Plan, job events.Job) prosody.Plan {
+	n, ok := job.Note("voice")
+	if !ok || n.Native == nil || n.Native.Rate <= 0 {
+		return p
+	}
+	p.Rate = min(max(p.Rate/n.Native.Rate, prosody.MinTimeStretch), prosody.MaxTimeStretch)
+	if math.Abs(p.Rate-1) < inaudible {
+		p.Rate = 1
+	}
+	p.Semitones = min(max(p.Semitones-n.Native.Pitch, prosody.MinPitchShift), prosody.MaxPitchShift)
+	return p
+}
+
+// inaudible is a change of rate not worth a pass over the sound: engines round.
+const inaudible = 0.01
 
 // neutral reports whether p would give the same samples back. Pauses were made
 // by the voice stage.

@@ -3,11 +3,13 @@
 package voice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
 	"github.com/videomsg/videomsg/consumers"
+	"github.com/videomsg/videomsg/consumers/prosody"
 	"github.com/videomsg/videomsg/engines"
 	"github.com/videomsg/videomsg/engines/speech"
 	"github.com/videomsg/videomsg/events"
@@ -17,18 +19,21 @@ import (
 // Name is the stage's name.
 const Name = "voice"
 
+// A Speaker speaks a request by the best engine there is, or by the required one.
+type Speaker func(ctx context.Context, r speech.Request, require string) (engines.Served[speech.Speech], error)
+
 // Own turns uploaded sound into speech.
 type Own func(ctx context.Context, path string) (speech.Speech, error)
 
 type stage struct {
 	blobs consumers.Blobs
-	chain engines.Chain[speech.Request, speech.Speech]
+	speak Speaker
 	own   Own
 }
 
-// Stage returns the voice stage over the chain of engines.
-func Stage(blobs consumers.Blobs, chain engines.Chain[speech.Request, speech.Speech], own Own) consumers.Stage {
-	s := stage{blobs, chain, own}
+// Stage returns the voice stage.
+func Stage(blobs consumers.Blobs, speak Speaker, own Own) consumers.Stage {
+	s := stage{blobs, speak, own}
 	return consumers.Stage{Name: Name, Run: s.run, Timeout: 5 * time.Minute, Limit: 10 * time.Minute, Tries: 3, Workers: 2}
 }
 
@@ -41,11 +46,17 @@ func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, err
 		return consumers.Result{}, err
 	}
 	req := w.Job.Request
-	chain := s.chain.Only(req.Require[Name])
-	served, err := chain.Run(ctx, speech.Request{
+	plan, err := prosody.Params(req.Prosody).Resolve()
+	if err != nil {
+		return consumers.Result{}, consumers.Fail("PARAMETER_OUT_OF_RANGE", "A prosody parameter is out of range.", err)
+	}
+	served, err := s.speak(WithOwner(ctx, req.Owner), speech.Request{
 		Text: string(text), Language: req.Language, Voice: req.Voice, Profile: req.Profile,
-	})
+		Rate: plan.Rate, Pitch: plan.Semitones, Pauses: pauses(req.Prosody.Pauses),
+	}, req.Require[Name])
 	switch {
+	case errors.Is(err, speech.ErrConsent):
+		return consumers.Result{}, consumers.Fail("CONSENT_REQUIRED", "There is no valid consent for this cloned voice.", err)
 	case errors.Is(err, speech.ErrNotSpeakable):
 		return consumers.Result{}, consumers.Fail("TEXT_NOT_SPEAKABLE", "The text has nothing that can be spoken.", err)
 	case err != nil:
@@ -69,6 +80,9 @@ func (s stage) store(ctx context.Context, w consumers.Work, sp speech.Speech) (c
 	res := consumers.Result{
 		Blobs:  map[string]events.Blob{events.BlobSpeech: sound, events.BlobTimings: timings},
 		Credit: sp.Credit,
+	}
+	if n := sp.Native; n != (speech.Native{}) {
+		res.Native = &events.Native{Rate: cmp.Or(n.Rate, 1), Pitch: n.Pitch}
 	}
 	for _, n := range sp.Notes {
 		res.Remarks = append(res.Remarks, n.Detail)
@@ -97,4 +111,35 @@ func (s stage) uploaded(ctx context.Context, w consumers.Work) (consumers.Result
 	res, err := s.store(ctx, w, sp)
 	res.Engine = "upload"
 	return res, err
+}
+
+// pauses gives the marks their signs.
+func pauses(p map[string]float64) map[string]float64 {
+	if len(p) == 0 {
+		return nil
+	}
+	out := map[string]float64{}
+	for mark, sec := range p {
+		switch mark {
+		case "newline":
+			mark = "\n"
+		case "space":
+			mark = " "
+		}
+		out[mark] = sec
+	}
+	return out
+}
+
+type ownerKey struct{}
+
+// WithOwner says for whom a voice speaks: whether a cloned one may depends on it.
+func WithOwner(ctx context.Context, owner string) context.Context {
+	return context.WithValue(ctx, ownerKey{}, owner)
+}
+
+// Owner is for whom the voice speaks; empty when nobody said so.
+func Owner(ctx context.Context) string {
+	s, _ := ctx.Value(ownerKey{}).(string)
+	return s
 }

@@ -179,7 +179,7 @@ func (e *Espeak) Speak(ctx context.Context, r Request) (Speech, error) {
 	}
 	audio, t := join(parts, sc, []rune(r.Text), r.Pauses)
 	t.Engine = "espeak-ng"
-	return Speech{Audio: audio, Timings: t, Voice: "espeak:" + voice, Notes: notes}, nil
+	return Speech{Audio: audio, Timings: t, Voice: "espeak:" + voice, Notes: notes, Native: Native{Rate: r.rate(), Pitch: r.Pitch}}, nil
 }
 
 // espeakFemale is the variant offered beside each language's own voice.

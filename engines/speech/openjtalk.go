@@ -153,8 +153,11 @@ func (o OpenJTalk) Speak(ctx context.Context, r Request) (Speech, error) {
 	}
 	audio, t := join(parts, sc, []rune(r.Text), r.Pauses)
 	t.Engine = "openjtalk"
-	return Speech{Audio: audio, Timings: t, Voice: style.id, Credit: o.credit(), Notes: notes}, nil
+	return Speech{Audio: audio, Timings: t, Voice: style.id, Credit: o.credit(), Notes: notes, Native: Native{Rate: framePeriod / framesOf(r), Pitch: r.Pitch}}, nil
 }
+
+// framesOf is the frame period for the rate asked for, in whole samples.
+func framesOf(r Request) float64 { return math.Round(framePeriod / r.rate()) }
 
 // credit is what the voice file's licence asks for, as far as we know the file.
 func (o OpenJTalk) credit() string {
@@ -195,7 +198,7 @@ func (o OpenJTalk) piece(ctx context.Context, p text.Piece, r Request, style ope
 		"-s", strconv.Itoa(Rate),
 		// -r would take the time from the silences first and leave the speech
 		// nearly as it is; a shorter frame speaks all of it faster.
-		"-p", strconv.Itoa(int(math.Round(framePeriod / r.rate()))),
+		"-p", strconv.Itoa(int(framesOf(r))),
 		"-fm", number(r.Pitch + style.semitones),
 		"-jf", number(r.intonation()),
 	}

@@ -231,7 +231,7 @@ func (o *OpenVoice) Speak(ctx context.Context, r Request) (Speech, error) {
 	}
 	audio, t := join(parts, sc, []rune(r.Text), r.Pauses)
 	t.Engine = "openvoice"
-	return Speech{Audio: audio, Timings: t, Voice: "profile:" + r.Profile, Notes: dropped(sc)}, nil
+	return Speech{Audio: audio, Timings: t, Voice: "profile:" + r.Profile, Notes: dropped(sc), Native: Native{Rate: r.rate()}}, nil
 }
 
 func (o *OpenVoice) piece(ctx context.Context, p text.Piece, r Request) (part, error) {

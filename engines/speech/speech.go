@@ -49,8 +49,8 @@ type Request struct {
 	Voice    string // id of the catalogue; "" is the engine's default for Language
 	Profile  string // id of a cloned voice; "" is none
 
-	// Native prosody. Engines that cannot do one leave it to the prosody stage
-	// and say so in Speech.Notes.
+	// Native prosody. What an engine cannot do it leaves to the prosody stage;
+	// Speech.Native says what was done.
 	Rate       float64 // 0.5 to 2, greater is faster; 0 is 1
 	Pitch      float64 // semitones, -12 to 12
 	Intonation float64 // 0 to 2, spread of the pitch; 0 is 1
@@ -132,6 +132,14 @@ type Speech struct {
 	Credit  string // credit line the result must carry; "" when none is owed
 	Voice   string // id of the voice that spoke
 	Notes   []Note
+	Native  Native
+}
+
+// Native is what of Request's prosody the engine did itself; the prosody stage
+// does the rest. The zero value is nothing.
+type Native struct {
+	Rate  float64 // 0 and 1 are no change
+	Pitch float64 // semitones
 }
 
 // Validate checks the promise of an engine: mono PCM at Rate, finite samples,

@@ -135,6 +135,7 @@ func (v *Voicevox) Speak(ctx context.Context, r Request) (Speech, error) {
 	return Speech{
 		Audio: audio, Timings: t, Voice: "voicevox:" + strconv.Itoa(style),
 		Credit: brand + ":" + who.Name, Notes: notes,
+		Native: Native{Rate: r.rate(), Pitch: 12 * clampPitch(r.Pitch/12)},
 	}, nil
 }
 
