@@ -1,4 +1,4 @@
-//go:build amd64 && !amd64.v3
+//go:build amd64 && !amd64.v3 && !race
 
 // Processors that fuse multiplication and addition round differently in the
 // last bits: there tracks are the same to the ear and nearly to the bit, and a
