@@ -192,15 +192,15 @@ func transparency(im image.Image) *image.Alpha {
 	}
 	b := im.Bounds()
 	a := image.NewAlpha(image.Rect(0, 0, b.Dx(), b.Dy()))
-	any := false
+	seen := false
 	for y := range b.Dy() {
 		for x := range b.Dx() {
 			_, _, _, v := im.At(b.Min.X+x, b.Min.Y+y).RGBA()
 			a.Pix[y*a.Stride+x] = uint8(v >> 8)
-			any = any || v < 0xF000
+			seen = seen || v < 0xF000
 		}
 	}
-	if !any {
+	if !seen {
 		return nil
 	}
 	return a
