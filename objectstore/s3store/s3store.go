@@ -2,11 +2,11 @@
 // speaks its protocol.
 //
 // A write is spooled first: the protocol wants length and hash before the body,
-// a body that can be sent again after a broken connection, and the SHA-256 in
-// the object's metadata, which every read is compared with. Small bodies are
-// spooled in memory, others in a file without a name, which vanishes with the
-// process. Above 64 MiB an object goes up in parts, and appears when all are
-// there.
+// a body that can be sent again after a broken connection, and the sums that go
+// into the object's metadata: the SHA-256 by which it is known, and the CRC-32C
+// with which every read is compared. Small bodies are spooled in memory, others
+// in a file without a name, which vanishes with the process. Above 64 MiB an
+// object goes up in parts, and appears when all are there.
 package s3store
 
 import (
