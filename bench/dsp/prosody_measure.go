@@ -105,10 +105,15 @@ func identityFigures(_ *bench, who []changer, sigs []prosodytest.Signal) ([]figu
 	var figs []figure
 	for _, s := range sigs {
 		f := figure{name: "identity_" + s.Name + "_db", goal: "≥90", bigger: true, value: map[string]float64{}}
-		if err := each(who, s.Audio, 1, 0, func(name string, y dsp.Audio, _ float64) {
-			f.value[name] = prosodytest.IdentityDB(s.Audio, align(s.Audio, y))
-		}); err != nil {
-			return nil, err
+		for _, w := range who {
+			y, _, err := w.run(s.Audio, 1, 0)
+			if err != nil {
+				return nil, err
+			}
+			if y, err = align(s.Audio, y); err != nil {
+				return nil, err
+			}
+			f.value[w.name] = prosodytest.IdentityDB(s.Audio, y)
 		}
 		figs = append(figs, f)
 	}
@@ -116,26 +121,37 @@ func identityFigures(_ *bench, who []changer, sigs []prosodytest.Signal) ([]figu
 }
 
 // align shifts y by the delay within ±60 ms at which it correlates best with x,
-// as peers may be late.
-func align(x, y dsp.Audio) dsp.Audio {
+// as peers may be late. The correlation is that of the whole sound, by FFT.
+func align(x, y dsp.Audio) (dsp.Audio, error) {
 	reach := x.Rate * 60 / 1000
-	best, at := math.Inf(-1), 0
-	score := func(d, stride int) float64 {
-		var s float64
-		for i := max(reach, 0); i < min(x.Len(), y.Len())-reach; i += stride {
-			s += float64(x.Ch[0][i]) * float64(y.Ch[0][i+d])
-		}
-		return s
+	n := 2
+	for n < max(x.Len(), y.Len())+reach {
+		n *= 2
 	}
-	for d := -reach; d <= reach; d += 2 {
-		if v := score(d, 7); v > best {
-			best, at = v, d
-		}
+	f, err := dsp.NewFFT(n)
+	if err != nil {
+		return dsp.Audio{}, err
 	}
-	best, mid := math.Inf(-1), at
-	for d := max(-reach, mid-3); d <= min(reach, mid+3); d++ {
-		if v := score(d, 1); v > best {
-			best, at = v, d
+	spectrum := func(a dsp.Audio) (re, im []float64) {
+		buf := make([]float64, n)
+		for i, v := range a.Ch[0] {
+			buf[i] = float64(v)
+		}
+		re, im = make([]float64, f.Bins()), make([]float64, f.Bins())
+		f.Forward(re, im, buf)
+		return re, im
+	}
+	xr, xi := spectrum(x)
+	yr, yi := spectrum(y)
+	for k := range xr { // conj(X)·Y
+		xr[k], xi[k] = xr[k]*yr[k]+xi[k]*yi[k], xr[k]*yi[k]-xi[k]*yr[k]
+	}
+	corr := make([]float64, n)
+	f.Inverse(corr, xr, xi)
+	at := 0
+	for d := -reach; d <= reach; d++ {
+		if corr[(d+n)%n] > corr[(at+n)%n] {
+			at = d
 		}
 	}
 	out := dsp.New(y.Rate, 1, x.Len())
@@ -144,7 +160,7 @@ func align(x, y dsp.Audio) dsp.Audio {
 			out.Ch[0][i] = y.Ch[0][k]
 		}
 	}
-	return out
+	return out, nil
 }
 
 func stretchFigures(_ *bench, who []changer, sigs []prosodytest.Signal) ([]figure, error) {
@@ -271,7 +287,10 @@ func roundTripFigures(_ *bench, who []changer, sigs []prosodytest.Signal) ([]fig
 				if err != nil {
 					return nil, err
 				}
-				lsd.value[w.name], sc.value[w.name] = prosodytest.RoundTrip(s.Audio, align(s.Audio, z))
+				if z, err = align(s.Audio, z); err != nil {
+					return nil, err
+				}
+				lsd.value[w.name], sc.value[w.name] = prosodytest.RoundTrip(s.Audio, z)
 			}
 			figs = append(figs, lsd, sc)
 		}
