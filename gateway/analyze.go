@@ -50,9 +50,9 @@ type Point struct {
 func (g *Gateway) analyzeImage(w http.ResponseWriter, r *http.Request) error {
 	total := g.conf.MaxImage + 64<<10
 	r.Body = http.MaxBytesReader(w, r.Body, total)
-	parts, err := r.MultipartReader()
+	parts, err := openForm(r)
 	if err != nil {
-		return newProblem(codeBadRequest, "The body must be multipart/form-data.").because(err)
+		return err
 	}
 	// A slot is held while a picture is in memory, so that many at once cost time
 	// and not memory.

@@ -1,10 +1,12 @@
 package gateway
 
 import (
-	"bytes"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 
+	"github.com/videomsg/videomsg/dsp/wav"
 	"github.com/videomsg/videomsg/vision"
 )
 
@@ -59,17 +61,64 @@ var audioKinds = []struct {
 	{4, "ftyp", "audio/mp4"},
 }
 
-// checkAudio tells sound files from others by their first bytes; whether they
-// can be decoded is for the stage that does it.
+// maxSound is the longest sound that may be uploaded, in seconds.
+const maxSound = 300
+
+// checkAudio tells sound files from others by their first bytes, and refuses
+// those whose header says that they cannot be used. Whether the rest can be
+// decoded is for the stage that does it.
 func checkAudio(r io.ReaderAt, size int64) (string, error) {
-	head := make([]byte, min(size, 16))
+	head := make([]byte, min(size, 64))
 	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}
 	for _, k := range audioKinds {
-		if len(head) >= k.offset+len(k.magic) && bytes.Equal(head[k.offset:k.offset+len(k.magic)], []byte(k.magic)) {
-			return k.mediaType, nil
+		if len(head) < k.offset+len(k.magic) || string(head[k.offset:k.offset+len(k.magic)]) != k.magic {
+			continue
 		}
+		var seconds float64
+		var err error
+		switch k.mediaType {
+		case "audio/wav":
+			seconds, err = wavSeconds(io.NewSectionReader(r, 0, size))
+		case "audio/flac":
+			seconds, err = flacSeconds(head)
+		}
+		if err != nil {
+			return "", newProblem(codeAudioBroken, "The sound file is damaged or of an unusual kind.").because(err)
+		}
+		if seconds > maxSound {
+			return "", newProblem(codeAudioTooLong, fmt.Sprintf("The sound is longer than %d s.", maxSound))
+		}
+		return k.mediaType, nil
 	}
 	return "", newProblem(codeMediaType, "The sound must be a WAV, MP3, M4A, OGG or FLAC file.")
+}
+
+func wavSeconds(r io.Reader) (float64, error) {
+	w, err := wav.NewReader(r)
+	if err != nil {
+		return 0, err
+	}
+	one := make([][]float32, w.Channels)
+	for c := range one {
+		one[c] = make([]float32, 1)
+	}
+	if n, err := w.Read(one); n == 0 {
+		return 0, fmt.Errorf("no samples: %w", err)
+	}
+	return float64(w.Len()) / float64(w.Rate), nil
+}
+
+// flacSeconds reads STREAMINFO (RFC 9639, 8.2): 20 bits of rate, 36 of length.
+func flacSeconds(head []byte) (float64, error) {
+	if len(head) < 4+4+34 || head[4]&0x7f != 0 {
+		return 0, errors.New("no STREAMINFO")
+	}
+	v := binary.BigEndian.Uint64(head[18:26])
+	rate, samples := v>>44, v&(1<<36-1)
+	if rate == 0 {
+		return 0, errors.New("no sampling rate")
+	}
+	return float64(samples) / float64(rate), nil // 0 samples: unknown
 }

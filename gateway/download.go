@@ -75,11 +75,45 @@ func (g *Gateway) serveBlob(w http.ResponseWriter, r *http.Request, b events.Blo
 	h.Set("ETag", `"`+b.SHA256+`"`)
 	h.Set("Cache-Control", "private, max-age=3600")
 	h.Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": name + extensions[b.Type]}))
-	http.ServeContent(w, r, "", time.Time{}, src)
+	http.ServeContent(&unsatisfied{ResponseWriter: w, g: g, r: r}, r, "", time.Time{}, src)
 	if src.err != nil && !errors.Is(src.err, context.Canceled) {
 		infoOf(r.Context()).err = src.err
 	}
 	return nil
+}
+
+// unsatisfied says in our words what http.ServeContent says of a bad range.
+type unsatisfied struct {
+	http.ResponseWriter
+	g    *Gateway
+	r    *http.Request
+	said bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (u *unsatisfied) WriteHeader(code int) {
+	if code != http.StatusRequestedRangeNotSatisfiable {
+		u.ResponseWriter.WriteHeader(code)
+		return
+	}
+	u.said = true
+	for _, name := range []string{"Content-Disposition", "Content-Length", "ETag"} {
+		u.Header().Del(name)
+	}
+	u.g.fail(u.ResponseWriter, u.r, newProblem(codeUnsatisfied, "The file is shorter than the range."))
+}
+
+// Write implements http.ResponseWriter.
+func (u *unsatisfied) Write(b []byte) (int, error) {
+	if u.said {
+		return len(b), nil
+	}
+	return u.ResponseWriter.Write(b)
+}
+
+// ReadFrom keeps the direct way of the writer below.
+func (u *unsatisfied) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(u.ResponseWriter, r)
 }
 
 func pick(t status.Task, artifact string) (events.Blob, string, error) {

@@ -51,11 +51,12 @@ type heard struct {
 
 // NewFeed returns a feed without subscribers; Follow fills it.
 func NewFeed(log *slog.Logger) *Feed {
-	return &Feed{
+	f := &Feed{
 		log: log, subs: map[string]map[chan struct{}]struct{}{}, progress: map[string]heard{},
 		tasks: map[string]row{}, byOwner: map[string][]string{}, docs: newHot(hotBytes), ready: make(chan struct{}),
-		tail: newTail(log),
 	}
+	f.tail = newTail(log, f.Owner)
+	return f
 }
 
 // Follow listens until ctx is done.

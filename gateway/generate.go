@@ -97,10 +97,9 @@ func (g *Gateway) videoRequest(r *http.Request, f *fields) events.Request {
 			Mouth:    f.one("mouth", "", mouths...),
 			Label:    f.one("label", "", labels...),
 		},
-		Require:  f.require(),
-		Fresh:    f.flag("fresh"),
-		Priority: f.one("priority", "", events.High, events.Normal, events.Bulk),
-		Consent:  f.flag("consent"),
+		Require: f.require(),
+		Fresh:   f.flag("fresh"),
+		Consent: f.flag("consent"),
 	}
 }
 

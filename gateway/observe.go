@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/text/language"
 )
 
 type metrics struct {
@@ -137,9 +138,20 @@ func secureHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// japanese reports whether the client prefers Japanese.
+// japanese reports whether the client prefers Japanese to English (RFC 9110,
+// 12.5.4). Whoever wants neither gets English.
 func japanese(r *http.Request) bool {
-	lang := strings.ToLower(r.Header.Get("Accept-Language"))
-	ja, en := strings.Index(lang, "ja"), strings.Index(lang, "en")
-	return ja >= 0 && (en < 0 || ja < en)
+	tags, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
+	if err != nil {
+		return false
+	}
+	for _, t := range tags { // by preference
+		switch base, _ := t.Base(); base.String() {
+		case "ja":
+			return true
+		case "en":
+			return false
+		}
+	}
+	return false
 }

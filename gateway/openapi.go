@@ -156,7 +156,7 @@ func (b *builder) answers(o operation) (object, error) {
 				return nil, err
 			}
 			a["content"] = object{"application/json": object{"schema": ref}, "audio/wav": object{}}
-		case code != http.StatusNotModified && code != http.StatusFound:
+		case code != http.StatusNotModified && code != http.StatusFound && code != http.StatusNoContent:
 			a["content"] = success["content"]
 		}
 		out[strconv.Itoa(code)] = a

@@ -90,7 +90,7 @@ func accepting(id, summary string, form ...field) operation {
 func reading(id, tag, summary string, answer any, query ...param) operation {
 	return operation{
 		id: id, tag: tag, summary: summary, query: query, header: []param{etagHeader},
-		ok: 200, answer: answer, also: []int{304}, problems: []int{401, 403, 404, 422, 503},
+		ok: 200, answer: answer, also: []int{304}, problems: []int{400, 401, 403, 404, 422, 503},
 	}
 }
 
@@ -205,7 +205,7 @@ var (
 	docTaskEvents = operation{
 		id: "taskEvents", tag: "Follow", summary: "The task's events as they happen (text/event-stream), or those recorded so far (application/json)",
 		query: resumeParams, header: []param{{"Last-Event-ID", "integer", "as after"}, {"Accept", "string", "text/event-stream or application/json"}},
-		ok: 200, answer: timeline{}, problems: []int{401, 404, 410, 422, 503},
+		ok: 200, answer: timeline{}, also: []int{204}, problems: []int{401, 404, 410, 422, 503},
 	}
 	docEvents = operation{
 		id: "events", tag: "Follow", summary: "Events of all own tasks as they happen", query: resumeParams,

@@ -69,6 +69,7 @@ const (
 	codeQuota         = "QUOTA_EXCEEDED"
 	codeMismatch      = "IDEMPOTENCY_MISMATCH"
 	codeGone          = "GONE"
+	codeUnsatisfied   = "RANGE_NOT_SATISFIABLE"
 	codeFull          = "STORAGE_FULL"
 	codeUnavailable   = "UNAVAILABLE"
 	codeInternal      = "INTERNAL"
@@ -107,6 +108,7 @@ var kinds = map[string]struct {
 	codeQuota:         {429, "The quota is used up", "利用枠を超えました", false},
 	codeMismatch:      {422, "The key was used for another request", "このキーは別のリクエストで使われています", false},
 	codeGone:          {410, "Erased", "削除されました", false},
+	codeUnsatisfied:   {416, "There are no such bytes", "指定された範囲がありません", false},
 	codeFull:          {503, "The storage is full", "保存領域がいっぱいです", true},
 	codeUnavailable:   {503, "Not available at the moment", "現在ご利用いただけません", true},
 	codeInternal:      {500, "Something went wrong here", "内部エラーが発生しました", true},

@@ -47,10 +47,6 @@ func (g *Gateway) rerun(w http.ResponseWriter, r *http.Request) (err error) {
 	if at < 0 {
 		return badField(codeRange, "from", "must be a stage of the task: "+strings.Join(parent.Plan, ", "))
 	}
-	job, err := takeOver(parent, at)
-	if err != nil {
-		return err
-	}
 	form := &form{values: map[string]string{}, blobs: map[string]events.Blob{}}
 	defer func() {
 		if err != nil {
@@ -65,6 +61,10 @@ func (g *Gateway) rerun(w http.ResponseWriter, r *http.Request) (err error) {
 		if stage, ok := affects[name]; ok && slices.Index(parent.Plan, stage) >= 0 && slices.Index(parent.Plan, stage) < at {
 			return badField(codeRange, "changes."+name, "concerns the "+stage+" stage: run again from there")
 		}
+	}
+	job, err := takeOver(parent, at)
+	if err != nil {
+		return err
 	}
 	g.change(f, &job.Request)
 	text, changed := f.text("text")

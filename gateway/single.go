@@ -238,6 +238,7 @@ func (g *Gateway) common(f *fields, req *events.Request) options {
 	if o.details.Subject != "" {
 		req.Subject = digest(req.Owner, o.details.Subject)
 	}
+	req.Priority = f.one("priority", "", events.High, events.Normal, events.Bulk)
 	req.Deadline = time.Now().UTC().Add(g.conf.TaskTimeout).Truncate(time.Millisecond)
 	return o
 }

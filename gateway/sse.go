@@ -40,6 +40,10 @@ func (g *Gateway) taskEvents(w http.ResponseWriter, r *http.Request) error {
 		}
 		return writeJSON(w, http.StatusOK, timeline{TaskID: t.ID, Events: list})
 	}
+	if t.End != nil && after >= t.End.Seq {
+		w.WriteHeader(http.StatusNoContent) // EventSource comes no more
+		return nil
+	}
 	return g.stream(w, r, t.ID, after)
 }
 
@@ -87,7 +91,7 @@ func forClients(r record) record {
 // recorded comes from the stream, what is new from the process's one follower of
 // it. A client that does not read is dropped, and resumes where it was.
 func (g *Gateway) stream(w http.ResponseWriter, r *http.Request, task string, after uint64) error {
-	live, stop, err := g.Feed.tail.subscribe(r.Context(), func(t string) bool { return t == task })
+	live, stop, err := g.Feed.tail.subscribe(r.Context(), func(t, _ string) bool { return t == task })
 	if err != nil {
 		return err
 	}
@@ -148,7 +152,7 @@ func (g *Gateway) ownEvents(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	me := owner(r)
-	live, stop, err := g.Feed.tail.subscribe(r.Context(), func(t string) bool { return g.Feed.Owner(t) == me })
+	live, stop, err := g.Feed.tail.subscribe(r.Context(), func(_, o string) bool { return o == me })
 	if err != nil {
 		return err
 	}

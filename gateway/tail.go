@@ -17,6 +17,7 @@ import (
 // while somebody does, with one consumer for the whole process.
 type tail struct {
 	log    *slog.Logger
+	owner  func(task string) string // "" when it is not known yet
 	mu     sync.Mutex
 	subs   map[*follower]struct{}
 	wanted chan struct{} // signalled when the first follower comes
@@ -24,10 +25,11 @@ type tail struct {
 	idle   context.CancelFunc
 }
 
-// A follower gets the events of tasks that want accepts. Its channel is closed
+// A follower gets the events of tasks that want accepts. The owner may be empty
+// when it is not known without looking into the event. Its channel is closed
 // when it does not keep up.
 type follower struct {
-	want   func(task string) bool
+	want   func(task, owner string) bool
 	events chan record
 	late   bool
 }
@@ -35,12 +37,12 @@ type follower struct {
 // followerBuffer is how far a follower may fall behind, in events.
 const followerBuffer = 256
 
-func newTail(log *slog.Logger) *tail {
-	return &tail{log: log, subs: map[*follower]struct{}{}, wanted: make(chan struct{}, 1), live: make(chan struct{})}
+func newTail(log *slog.Logger, owner func(task string) string) *tail {
+	return &tail{log: log, owner: owner, subs: map[*follower]struct{}{}, wanted: make(chan struct{}, 1), live: make(chan struct{})}
 }
 
 // subscribe returns once everything published from now on will arrive.
-func (t *tail) subscribe(ctx context.Context, want func(task string) bool) (*follower, func(), error) {
+func (t *tail) subscribe(ctx context.Context, want func(task, owner string) bool) (*follower, func(), error) {
 	f := &follower{want: want, events: make(chan record, followerBuffer)}
 	t.mu.Lock()
 	t.subs[f] = struct{}{}
@@ -149,23 +151,42 @@ func (t *tail) read(ctx context.Context, stream jetstream.Stream) error {
 
 func (t *tail) hand(m jetstream.Msg) {
 	task := m.Subject()[strings.LastIndexByte(m.Subject(), '.')+1:]
+	owner := t.owner(task)
+	if owner != "" && !t.wantedBy(task, owner) {
+		return
+	}
+	md, err := m.Metadata()
+	if err != nil {
+		return
+	}
+	e, err := events.Decode(m.Headers(), m.Data())
+	if err != nil {
+		return
+	}
+	if owner == "" {
+		owner = e.Job.Request.Owner // the bucket is a moment behind
+	}
+	t.give(forClients(record{Seq: md.Sequence.Stream, Event: e, last: e.Terminal() || e.Verb == events.Erased}), task, owner)
+}
+
+func (t *tail) wantedBy(task, owner string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var rec record
 	for f := range t.subs {
-		if f.late || !f.want(task) {
-			continue
+		if f.want(task, owner) {
+			return true
 		}
-		if rec.Seq == 0 {
-			md, err := m.Metadata()
-			if err != nil {
-				return
-			}
-			e, err := events.Decode(m.Headers(), m.Data())
-			if err != nil {
-				return
-			}
-			rec = forClients(record{Seq: md.Sequence.Stream, Event: e, last: e.Terminal() || e.Verb == events.Erased})
+	}
+	return false
+}
+
+// give hands an event of task to all who want it; one who is behind is dropped.
+func (t *tail) give(rec record, task, owner string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for f := range t.subs {
+		if f.late || !f.want(task, owner) {
+			continue
 		}
 		select {
 		case f.events <- rec:

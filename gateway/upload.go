@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"path"
@@ -48,9 +50,9 @@ func (g *Gateway) readForm(w http.ResponseWriter, r *http.Request, task string, 
 		total += f.limit
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, total)
-	parts, err := r.MultipartReader()
+	parts, err := openForm(r)
 	if err != nil {
-		return nil, newProblem(codeBadRequest, "The body must be multipart/form-data.").because(err)
+		return nil, err
 	}
 	f := &form{values: map[string]string{}, blobs: map[string]events.Blob{}}
 	defer func() {
@@ -110,6 +112,60 @@ func (f *form) place(name string, field fileField) (fileField, error) {
 		field.blob = fmt.Sprintf("%s-%d", field.blob, n+1)
 	}
 	return field, nil
+}
+
+// formReader is a multipart reader that tells a form which ends from one that
+// breaks off: mime/multipart calls both io.EOF.
+type formReader struct {
+	*multipart.Reader
+	tail *tailReader
+	last []byte // the closing boundary
+}
+
+func openForm(r *http.Request) (*formReader, error) {
+	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || len(params["boundary"]) > 70 {
+		return nil, newProblem(codeBadRequest, "The body must be multipart/form-data.").because(err)
+	}
+	tail := &tailReader{ReadCloser: r.Body}
+	r.Body = tail
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return nil, newProblem(codeBadRequest, "The body must be multipart/form-data.").because(err)
+	}
+	return &formReader{parts, tail, []byte("--" + params["boundary"] + "--")}, nil
+}
+
+// NextPart returns io.EOF only after the closing boundary.
+func (f *formReader) NextPart() (*multipart.Part, error) {
+	p, err := f.Reader.NextPart()
+	if errors.Is(err, io.EOF) && !bytes.Contains(f.tail.last, f.last) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return p, err
+}
+
+// tailReader keeps the last bytes read. The multipart reader reads up to 4 KiB
+// ahead.
+type tailReader struct {
+	io.ReadCloser
+	last []byte
+}
+
+const tailSize = 8 << 10
+
+// Read implements io.Reader.
+func (t *tailReader) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	if n >= tailSize {
+		t.last = append(t.last[:0], p[n-tailSize:n]...)
+		return n, err
+	}
+	if len(t.last)+n > 2*tailSize {
+		t.last = append(t.last[:0], t.last[len(t.last)-tailSize:]...)
+	}
+	t.last = append(t.last, p[:n]...)
+	return n, err
 }
 
 func readValue(f *form, name string, part *multipart.Part) error {
