@@ -2,8 +2,7 @@
 // operator; an older one has no sessions at all.
 import { useCallback, useEffect, useState } from "react";
 import { ApiError, call, getJSON } from "./api/client";
-
-export interface Session { user: string; role: string; open: boolean }
+import type { Session } from "./api/types";
 
 export interface SessionState {
   session: Session | null;

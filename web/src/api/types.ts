@@ -1,136 +1,40 @@
-// What the service says, as far as the app uses it. The names are those of the
-// API; every field that an older or newer service may leave out is optional.
+// What the service says, in names that the app uses. The shapes are generated from
+// the service's own OpenAPI document (schema.ts); only what that document says
+// loosely, such as a state that is one of five words, is said more exactly here.
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
 
 export type StageState = "pending" | "running" | "ready" | "skipped" | "failed";
 export type TaskStatus =
   | "queued" | "processing" | "image_ready" | "voice_ready" | "audio_ready"
   | "completed" | "failed" | "canceled";
 
-export interface Artifact { name: string; url: string; content_type: string; size: number; sha256?: string }
-export interface Fallback { engine: string; reason: string }
+type ServedTask = Schemas["Task"];
+type ServedStage = ServedTask["stages"][number];
 
-export interface Stage {
-  name: string;
-  state: StageState;
-  engine?: string;
-  attempt?: number;
-  percent?: number;
-  fallback?: boolean;
-  fallback_from?: Fallback[];
-  cache?: string;
-  remarks?: string[];
-  started_at?: string;
-  finished_at?: string;
-  retry_at?: string;
-  seconds?: number;
-  artifacts?: Artifact[];
-}
+export type Artifact = NonNullable<ServedStage["artifacts"]>[number];
+export type Stage = Omit<ServedStage, "state"> & { state: StageState };
+export type Task = Omit<ServedTask, "stages" | "status"> & { stages: Stage[]; status: TaskStatus };
 
-export interface TaskError { code: string; detail: string; stage?: string; retryable?: boolean }
+export type Recorded = Schemas["Timeline"]["events"][number];
+export type CloudEvent = Recorded["event"];
+export type Job = CloudEvent["data"];
+export type Request = Job["request"];
+export type Note = NonNullable<Job["notes"]>[number];
+export type Blob = NonNullable<Job["blobs"]>[string];
 
-export interface Task {
-  task_id: string;
-  kind: string;
-  status: TaskStatus;
-  percent: number;
-  created_at: string;
-  updated_at: string;
-  finished_at?: string;
-  parent?: string;
-  stages: Stage[];
-  credits?: string[];
-  video_url?: string;
-  error?: TaskError | null;
-  subject?: string;
-  user_data?: string;
-  revision?: number;
-}
-
-export interface Accepted { task_id: string; status: string; status_url: string }
-
-export interface Prosody {
-  pitch_shift?: number;
-  time_stretch?: number;
-  energy_boost?: number;
-  emotion?: string;
-  intensity?: number;
-  pauses?: Record<string, number>;
-}
-
-// The request as events carry it.
-export interface Request {
-  kind: string;
-  owner?: string;
-  parent?: string;
-  language?: string;
-  voice?: string;
-  voice_profile?: string;
-  prosody?: Prosody;
-  bgm?: { type?: string; volume?: number; duck?: boolean; accessible?: boolean };
-  image?: { steps?: string[]; background?: string; aspect?: string; face?: number };
-  video?: { captions?: string; style?: string; label?: string; motion?: number; mouth?: string };
-  require?: Record<string, string>;
-  consent?: boolean;
-}
-
-export interface Blob { key: string; type: string; sha256: string; size: number }
-
-export interface Note {
-  stage: string;
-  engine?: string;
-  attempt?: number;
-  skipped?: boolean;
-  fallback?: Fallback[];
-  cache?: string;
-  started?: string;
-  seconds?: number;
-  artifacts?: string[];
-  credit?: string;
-  remarks?: string[];
-  problem?: { code: string; detail: string; retryable?: boolean };
-}
-
-export interface Job { request: Request; blobs?: Record<string, Blob>; notes?: Note[] }
-
-export interface CloudEvent {
-  specversion: string;
-  id: string;
-  type: string;
-  source: string;
-  subject: string;
-  time: string;
-  slip?: string;
-  traceparent?: string;
-  data: Job;
-}
-
-export interface Recorded { seq: number; event: CloudEvent }
-
+// Progress travels beside the events and is in no document: it is not kept.
 export interface Progress { stage: string; attempt: number; started: string; done: number; waiting?: string }
 
-export interface Voice {
-  id: string;
-  language: string;
-  name: string;
-  engine?: string;
-  quality?: string;
-  credit?: string;
-  policy?: string;
-  preview_url?: string;
-}
-
-export interface Track { id: string; name?: string; name_ja?: string; name_en?: string; mood?: string; seconds?: number; preview_url?: string; credit?: string; licence?: string; own?: boolean }
-export interface Background { id: string; name?: string; name_ja?: string; name_en?: string; preview_url?: string }
-
-export interface Profile {
-  profile_id: string;
-  name: string;
-  language?: string;
-  status?: string; // processing, ready, failed, revoked
-  reason?: string;
-  engine?: string;
-  samples?: number;
-  created_at?: string;
-  preview_url?: string;
-  consent?: { speaker?: string; basis?: string; statement?: string; scope?: string[]; expires?: string; given_at?: string; withdrawn?: string };
-}
+export type Accepted = Schemas["Accepted"];
+export type Analysis = Schemas["Analysis"];
+export type Box = Analysis["crops"][string];
+export type Voice = Schemas["VoiceList"]["items"][number];
+export type Track = Schemas["Music"];
+export type Background = Schemas["BackgroundList"]["items"][number];
+export type Profile = Schemas["Profile"];
+export type Session = Schemas["Session"];
+export type OpsStage = Schemas["StageState"];
+export type EngineState = Schemas["EngineStateList"]["items"][number];
+export type DeadLetter = Omit<Schemas["DeadLetter"], "state"> & { state: "open" | "redriven" | "discarded" };

@@ -91,8 +91,10 @@ export const en: Words = {
       ["Congratulations", "Congratulations on your wedding! I wish you both a lifetime of happiness."],
     ],
     speechLanguage: "Spoken language",
-    ownAudio: "Use my own recording",
-    useText: "Read the text aloud",
+    source: "How the message is made",
+    ownAudio: "Speak myself",
+    useText: "Read a text aloud",
+    needAudio: "Please record your voice or choose a file.",
     voice: "Voice",
     voiceHelp: "Play them and pick the one that fits.",
     testSentence: "Test sentence",
@@ -152,6 +154,7 @@ export const en: Words = {
     failedTitle: "It did not work",
     canceledTitle: "Canceled",
     waiting: "Waiting for its turn",
+    whole: "Task",
     stages: { image: "Photo", voice: "Voice", prosody: "Feeling", bgm: "Music", video: "Video" },
     doing: {
       image: "Preparing the photo", voice: "Turning words into a voice", prosody: "Adding the feeling",
@@ -195,6 +198,7 @@ export const en: Words = {
     erased: "Erased",
     more: "Other files",
     artifacts: {
+      portrait: "Original photo", text: "Text", audio: "Original sound", backdrop: "Original background",
       video: "Video (MP4)", poster: "Thumbnail", mp3: "Sound (MP3)", mix: "Sound (WAV)", "captions-srt": "Captions (SRT)", "captions-vtt": "Captions (VTT)",
       image: "Photo (PNG)", cutout: "Cut-out (PNG)", mask: "Mask", speech: "Voice (WAV)", prosody: "Voice with feeling (WAV)", stem: "Voice alone (WAV)",
       timings: "Timings", "prosody-timings": "Timings (adjusted)", "mix-timings": "Timings (with music)", analysis: "Face analysis", provenance: "Provenance record", background: "Background",

@@ -89,8 +89,10 @@ export const ja = {
       ["お祝い", "ご結婚おめでとうございます。おふたりの末永い幸せをお祈りしています。"],
     ] as [string, string][],
     speechLanguage: "話すことば",
-    ownAudio: "声を録音して使う",
+    source: "メッセージのつくり方",
+    ownAudio: "自分で話す",
     useText: "文章を読み上げる",
+    needAudio: "声を録音するか、ファイルを選んでください。",
     voice: "声",
     voiceHelp: "再生して、いちばん合う声を選んでください。",
     testSentence: "ためし読みの文",
@@ -150,6 +152,7 @@ export const ja = {
     failedTitle: "つくれませんでした",
     canceledTitle: "やめました",
     waiting: "順番を待っています",
+    whole: "全体",
     stages: { image: "写真", voice: "声", prosody: "気持ち", bgm: "音楽", video: "ビデオ" } as Record<string, string>,
     doing: {
       image: "写真をととのえています", voice: "ことばを声にしています", prosody: "気持ちをこめています",
@@ -193,6 +196,7 @@ export const ja = {
     erased: "消しました",
     more: "ほかのファイル",
     artifacts: {
+      portrait: "元の写真", text: "文章", audio: "元の音声", backdrop: "背景の元の写真",
       video: "ビデオ（MP4）", poster: "サムネイル", mp3: "音声（MP3）", mix: "音声（WAV）", "captions-srt": "字幕（SRT）", "captions-vtt": "字幕（VTT）",
       image: "写真（PNG）", cutout: "切り抜き（PNG）", mask: "マスク", speech: "声（WAV）", prosody: "気持ちをこめた声（WAV）", stem: "声だけ（WAV）",
       timings: "発音の時刻", "prosody-timings": "発音の時刻（調整後）", "mix-timings": "発音の時刻（音楽あり）", analysis: "顔の解析", provenance: "来歴の記録", background: "背景",

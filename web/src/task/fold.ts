@@ -24,7 +24,7 @@ export function downloadURL(task: string, artifact = ""): string {
 
 function outcome(task: string, e: CloudEvent, name: string, verb: string): Stage {
   const n = noteOf(e, name);
-  const s: Stage = { name, state: verb === "failed" ? "failed" : n?.skipped ? "skipped" : "ready", finished_at: e.time };
+  const s: Stage = { name, state: verb === "failed" ? "failed" : n?.skipped ? "skipped" : "ready", fallback: false, finished_at: e.time };
   if (!n) return s;
   s.engine = n.engine;
   s.attempt = n.attempt;
@@ -41,6 +41,10 @@ function outcome(task: string, e: CloudEvent, name: string, verb: string): Stage
   return s;
 }
 
+function failure(p: Note["problem"], stage?: string): Task["error"] {
+  return { code: p?.code ?? "INTERNAL", detail: p?.detail ?? "", retryable: p?.retryable ?? false, stage };
+}
+
 // apply gives the task after one more event. Seen events change nothing.
 export function apply(t: Task, seq: number, e: CloudEvent): Task {
   if (seq <= (t.revision ?? 0)) return t;
@@ -52,7 +56,7 @@ export function apply(t: Task, seq: number, e: CloudEvent): Task {
     next.created_at = e.time;
     next.kind = e.data.request.kind;
     next.parent = e.data.request.parent;
-    next.stages = plan.map((name) => ({ name, state: "pending" }));
+    next.stages = plan.map((name) => ({ name, state: "pending", fallback: false }));
     // A rerun starts in the middle; its first event says so by what is left.
   }
   if (stage === "task") {
@@ -65,7 +69,7 @@ export function apply(t: Task, seq: number, e: CloudEvent): Task {
       }
       next.stages = next.stages.map((s) => (s.state === "running" ? { ...s, state: "pending", percent: undefined } : s));
       const p = e.data.notes?.at(-1)?.problem;
-      if (verb === "failed" && !next.error) next.error = p ? { ...p } : { code: "INTERNAL", detail: "" };
+      if (verb === "failed" && !next.error) next.error = failure(p);
     }
     return next;
   }
@@ -78,7 +82,7 @@ export function apply(t: Task, seq: number, e: CloudEvent): Task {
   });
   if (verb === "failed") {
     const p = noteOf(e, stage)?.problem;
-    next.error = p ? { ...p, stage } : { code: "INTERNAL", detail: "", stage };
+    next.error = failure(p, stage);
   }
   const credits = next.credits ?? [];
   const credit = noteOf(e, stage)?.credit;

@@ -9,7 +9,7 @@ import { Icon } from "../../ui/Icon";
 import { stop } from "../../ui/player";
 import { Backdrop } from "./Backdrop";
 import { useCatalogue } from "./catalogue";
-import { type Draft, dropDraft, fromRequest, keepDraft, length, loadDraft } from "./draft";
+import { type Draft, dropDraft, fromRequest, keepDraft, length, loadDraft, noRequest } from "./draft";
 import { Feeling } from "./Feeling";
 import { Message } from "./Message";
 import { Music } from "./Music";
@@ -36,7 +36,7 @@ async function restore(id: string): Promise<{ draft: Draft; photo: File | null }
   const text = first?.blobs?.text ? await fetchBlob("text").then((b) => b.text(), () => "") : "";
   const picture = first?.blobs?.portrait ? await fetchBlob("portrait").catch(() => null) : null;
   const photo = picture && new File([picture], `portrait.${picture.type.split("/")[1] ?? "jpg"}`, { type: picture.type });
-  return { draft: fromRequest(first?.request ?? { kind: "video" }, text, task.subject ?? ""), photo };
+  return { draft: fromRequest(first?.request ?? noRequest, text, task.subject ?? ""), photo };
 }
 
 export function Create({ from }: { from: string | null }) {
@@ -44,6 +44,7 @@ export function Create({ from }: { from: string | null }) {
   const [draft, setDraft] = useState<Draft>(() => loadDraft(lang));
   const [photo, setPhoto] = useState<File | null>(null);
   const [backdrop, setBackdrop] = useState<File | null>(null);
+  const [audio, setAudio] = useState<File | null>(null);
   const [problems, setProblems] = useState<Problems>({});
   const [sending, setSending] = useState<number | null>(null);
   const [restored, setRestored] = useState(false);
@@ -69,7 +70,7 @@ export function Create({ from }: { from: string | null }) {
     key.current = ""; // whatever changes, it is another request
     const timer = setTimeout(() => keepDraft(draft), 300);
     return () => clearTimeout(timer);
-  }, [draft, photo, backdrop]);
+  }, [draft, photo, backdrop, audio]);
   useEffect(() => {
     if (!from) return;
     let current = true;
@@ -100,11 +101,12 @@ export function Create({ from }: { from: string | null }) {
     e.preventDefault();
     const p: Problems = {};
     if (!photo) p.photo = t.create.needPhoto;
-    if (!draft.text.trim()) p.text = t.create.needText;
-    if (length(draft.text) > 1000) p.text = t.errors.TEXT_TOO_LONG;
+    if (draft.own && !audio) p.text = t.create.needAudio;
+    else if (!draft.own && !draft.text.trim()) p.text = t.create.needText;
+    else if (length(draft.text) > 1000) p.text = t.errors.TEXT_TOO_LONG;
     if (!draft.consent) p.consent = t.create.needConsent;
     setProblems(p);
-    const first = p.photo ? "h-photo" : p.text ? "text" : p.consent ? "consent" : "";
+    const first = p.photo ? "h-photo" : p.text ? "h-message" : p.consent ? "consent" : "";
     if (first || !photo) {
       const el = document.getElementById(first);
       el?.scrollIntoView({ block: "center", behavior: "smooth" });
@@ -115,14 +117,14 @@ export function Create({ from }: { from: string | null }) {
     setSending(0);
     key.current ||= newKey();
     try {
-      const a = await send(formOf(draft, { photo, backdrop, audio: null }), key.current, lang, setSending);
+      const a = await send(formOf(draft, { photo, backdrop, audio: draft.own ? audio : null }), key.current, lang, setSending);
       dropDraft();
       navigate(`/t/${a.task_id}`);
     } catch (err) {
       setSending(null);
       const said = explain(t, err);
       const field = err instanceof ApiError ? err.errors[0]?.field : undefined;
-      setProblems(field === "image" ? { photo: said } : field === "text" ? { text: said } : { other: said });
+      setProblems(field === "image" ? { photo: said } : field === "text" || field === "audio" ? { text: said } : { other: said });
       if (err instanceof ApiError && err.status !== 0) key.current = "";
     }
   }
@@ -148,8 +150,8 @@ export function Create({ from }: { from: string | null }) {
       <form className="create" onSubmit={submit} noValidate>
         <div className="create-form">
           <Photo photo={photo} url={photoURL} look={look} face={draft.face} error={problems.photo} onPhoto={(f) => { setPhoto(f); set({ face: 0 }); setProblems((p) => ({ ...p, photo: undefined })); }} onFace={(face) => set({ face })} />
-          <Message text={draft.text} language={draft.language} languages={languages} error={problems.text} onText={(text) => { set({ text }); if (problems.text) setProblems((p) => ({ ...p, text: undefined })); }} onLanguage={(language) => set({ language, voice: "" })} />
-          <Voice voices={voices.items} failed={voices.failed} profiles={profiles.items} value={draft.voice} language={draft.language} onChange={(voice) => set({ voice })} />
+          <Message text={draft.text} language={draft.language} languages={languages} error={problems.text} own={draft.own} audio={audio} onOwn={(own) => set({ own })} onAudio={setAudio} onText={(text) => { set({ text }); if (problems.text) setProblems((p) => ({ ...p, text: undefined })); }} onLanguage={(language) => set({ language, voice: "" })} />
+          {!draft.own && <Voice voices={voices.items} failed={voices.failed} profiles={profiles.items} value={draft.voice} language={draft.language} onChange={(voice) => set({ voice })} />}
           <Feeling draft={draft} set={set} />
           <Music tracks={[...tracks.items, ...added]} value={draft.music} volume={draft.volume} onChange={(music) => set({ music })} onVolume={(volume) => set({ volume })} onAdded={(x) => { setAdded((a) => [...a, x]); set({ music: x.id }); }} />
         </div>

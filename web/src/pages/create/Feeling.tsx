@@ -84,11 +84,11 @@ export function Feeling({ draft, set }: Props) {
           <Slider label={t.create.energy} min={0.5} max={1.5} step={0.05} value={draft.energy} show={t.create.times} onChange={(energy) => set({ energy })} />
         </div>
       </details>
-      {sound.blob && <Waveform blob={sound.blob} autoplay />}
-      <button type="button" className="secondary" disabled={!draft.text.trim() || sound.state === "busy"} onClick={() => void listen()}>
+      {!draft.own && sound.blob && <Waveform blob={sound.blob} autoplay />}
+      {!draft.own && <button type="button" className="secondary" disabled={!draft.text.trim() || sound.state === "busy"} onClick={() => void listen()}>
         {sound.state === "busy" ? <span className="spin" aria-hidden="true" /> : <Icon name="wave" size={20} />}
         {sound.state === "busy" ? t.create.drafting : stale ? t.create.draftAgain : t.create.draft}
-      </button>
+      </button>}
       {sound.state === "failed" && <p className="error" role="alert">{explain(t, sound.error)}</p>}
     </section>
   );

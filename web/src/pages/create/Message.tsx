@@ -1,12 +1,20 @@
-import { useRef, useState } from "react";
+import { lazy, Suspense, useRef, useState } from "react";
 import { useI18n } from "../../i18n";
+import { Choice } from "../../ui/Choice";
 import { Icon } from "../../ui/Icon";
+import type { Sample } from "../voices/Recorder";
 import { length, speechSeconds } from "./draft";
+
+const Recorder = lazy(() => import("../voices/Recorder").then((m) => ({ default: m.Recorder })));
 
 interface Props {
   text: string;
   language: string;
   languages: string[];
+  own: boolean; // speaks for itself
+  audio: File | null;
+  onOwn: (own: boolean) => void;
+  onAudio: (f: File | null) => void;
   onText: (s: string) => void;
   onLanguage: (s: string) => void;
   error?: string;
@@ -14,7 +22,32 @@ interface Props {
 
 const max = 1000;
 
-export function Message({ text, language, languages, onText, onLanguage, error }: Props) {
+// Own is speech of one's own instead of a text: recorded here, or a file.
+function Own({ audio, onAudio }: { audio: File | null; onAudio: (f: File | null) => void }) {
+  const { t } = useI18n();
+  const [sample, setSample] = useState<Sample | null>(audio ? { file: audio, findings: [] } : null);
+  const file = useRef<HTMLInputElement>(null);
+  const take = (s: Sample | null) => {
+    setSample(s);
+    onAudio(s?.file ?? null);
+  };
+  return (
+    <Suspense fallback={<p className="muted">{t.loading}</p>}>
+      <ul className="samples">
+        <Recorder index={0} sample={sample} onSample={take} maxSeconds={120} />
+      </ul>
+      <div>
+        <button type="button" className="ghost" onClick={() => file.current?.click()}><Icon name="plus" size={20} />{t.voices.upload}</button>
+        <input ref={file} type="file" accept="audio/*" className="visually-hidden" tabIndex={-1} aria-label={t.voices.upload} onChange={(e) => {
+          const f = e.target.files?.[0];
+          if (f) take({ file: f, findings: [] });
+        }} />
+      </div>
+    </Suspense>
+  );
+}
+
+export function Message({ text, language, languages, own, audio, onOwn, onAudio, onText, onLanguage, error }: Props) {
   const { t, lang } = useI18n();
   const area = useRef<HTMLTextAreaElement>(null);
   const dialog = useRef<HTMLDialogElement>(null);
@@ -49,7 +82,11 @@ export function Message({ text, language, languages, onText, onLanguage, error }
   }
   return (
     <section className="card stack" aria-labelledby="h-message">
-      <h2 id="h-message"><Icon name="text" />{t.create.message}</h2>
+      <h2 id="h-message" tabIndex={-1}><Icon name="text" />{t.create.message}</h2>
+      <Choice name="source" legend={t.create.source} hideLegend look="segments" value={own ? "own" : "text"} onChange={(v) => onOwn(v === "own")} options={[{ value: "text", label: t.create.useText }, { value: "own", label: t.create.ownAudio }]} />
+      {own && <Own audio={audio} onAudio={onAudio} />}
+      {own && error && <p className="error" role="alert">{error}</p>}
+      {!own && <>
       <div className="examples row" role="group" aria-label={t.create.examples}>
         {t.create.exampleList.map(([name, s]) => (
           <button key={name} type="button" className="example" onClick={() => onText(s)}>{name}</button>
@@ -82,6 +119,7 @@ export function Message({ text, language, languages, onText, onLanguage, error }
           )}
         </div>
       </details>
+      </>}
       <dialog ref={dialog} aria-labelledby="h-reading">
         <form method="dialog" className="stack" onSubmit={(e) => { e.preventDefault(); apply(); }}>
           <h2 id="h-reading"><ruby>{word}<rt>{kana}</rt></ruby></h2>

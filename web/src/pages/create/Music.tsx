@@ -34,7 +34,7 @@ export function Music({ tracks, value, volume, onChange, onVolume, onAdded }: Pr
   const playing = usePlaying();
   const file = useRef<HTMLInputElement>(null);
   const [error, setError] = useState("");
-  const ids = tracks.length ? tracks : Object.keys(t.create.tracks).filter((id) => id !== "none").map((id): Track => ({ id }));
+  const ids = tracks.length ? tracks : Object.keys(t.create.tracks).filter((id) => id !== "none").map((id): Track => ({ id, name: id, name_ja: id, own: false, preview_url: "" }));
   const name = (x: Track) => t.create.tracks[x.id] ?? nameIn(lang, x);
   const options = [
     ...ids.map((x) => ({

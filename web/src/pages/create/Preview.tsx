@@ -1,5 +1,6 @@
+import type { Analysis, Box } from "../../api/types";
 import { useI18n } from "../../i18n";
-import type { Analysis, Box, Cut } from "./photo";
+import type { Cut } from "./photo";
 
 interface Props {
   url: string;

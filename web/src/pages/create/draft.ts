@@ -3,6 +3,7 @@ import type { Request } from "../../api/types";
 
 export interface Draft {
   text: string;
+  own: boolean; // an own recording instead of the text
   language: string;
   voice: string; // id of a voice, "profile:<id>" for a cloned one, "" for the standard voice
   emotion: string;
@@ -21,7 +22,7 @@ export interface Draft {
 }
 
 export const empty: Draft = {
-  text: "", language: "ja", voice: "", emotion: "neutral", emotionTouched: false, pitch: 0, speed: 1, energy: 1,
+  text: "", own: false, language: "ja", voice: "", emotion: "neutral", emotionTouched: false, pitch: 0, speed: 1, energy: 1,
   music: "calm", volume: 0.3, background: "soft", aspect: "1:1", captions: "none", subject: "", face: 0, consent: false,
 };
 
@@ -32,7 +33,7 @@ export function loadDraft(language: string): Draft {
   const fresh = { ...empty, language };
   try {
     const kept: unknown = JSON.parse(sessionStorage.getItem(key) ?? "null");
-    return kept && typeof kept === "object" ? { ...fresh, ...kept, face: 0, consent: false } : fresh;
+    return kept && typeof kept === "object" ? { ...fresh, ...kept, own: false, face: 0, consent: false } : fresh;
   } catch {
     return fresh;
   }
@@ -53,6 +54,9 @@ export function prosodyOf(d: Pick<Draft, "emotion" | "pitch" | "speed" | "energy
 export function unchanged(d: Pick<Draft, "emotion" | "pitch" | "speed" | "energy">): boolean {
   return d.emotion === "neutral" && d.pitch === 0 && d.speed === 1 && d.energy === 1;
 }
+
+// A task whose events are gone has this request.
+export const noRequest: Request = { kind: "video", prosody: {}, bgm: {}, image: {}, video: {} };
 
 // fromRequest is the draft that a finished task was made from.
 export function fromRequest(r: Request, text: string, subject: string): Draft {

@@ -2,19 +2,8 @@
 // preview. Everything the service makes for a preview is erased again at once.
 import { useEffect, useRef, useState } from "react";
 import { ApiError, call, getJSON } from "../../api/client";
-import type { Accepted, Task } from "../../api/types";
+import type { Accepted, Analysis, Task } from "../../api/types";
 import { terminal } from "../../task/fold";
-
-export interface Box { x: number; y: number; width: number; height: number }
-
-export interface Analysis {
-  width: number;
-  height: number;
-  usable: boolean;
-  reasons: string[];
-  faces: { number: number; box: Box; confidence: number }[];
-  crops: Record<string, Box>;
-}
 
 const maxBytes = 9_500_000;
 const maxSide = 4096;

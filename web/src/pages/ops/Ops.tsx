@@ -1,9 +1,10 @@
 import { useState } from "react";
 import { ApiError, call } from "../../api/client";
+import type { DeadLetter } from "../../api/types";
 import { explain, formatDate, formatSeconds, useI18n } from "../../i18n";
 import { Link } from "../../router";
 import { Icon } from "../../ui/Icon";
-import { type DeadLetter, type Ops as Data, useOps } from "./data";
+import { type Ops as Data, useOps } from "./data";
 import { Throughput } from "./Throughput";
 import "../../styles/ops.css";
 

@@ -1,41 +1,12 @@
 // What the operations page shows, read again every two seconds while it is seen.
 import { useCallback, useEffect, useRef, useState } from "react";
 import { ApiError, call, getJSON, list } from "../../api/client";
-
-export interface StageState {
-  name: string;
-  pending: number;
-  in_flight: number;
-  redelivered: number;
-  waiting: number; // workers without work
-  delivered: number;
-  oldest_age: number;
-  paused: boolean;
-  paused_until?: string;
-}
-
-export interface EngineState { stage: string; engine: string; configured: boolean; status: string; breaker: string; reason?: string }
-
-export interface DeadLetter {
-  seq: number;
-  task_id: string;
-  stage: string;
-  time: string;
-  code: string;
-  detail: string;
-  cause?: string;
-  attempts: number;
-  tries?: string[];
-  retryable: boolean;
-  state: "open" | "redriven" | "discarded";
-  by?: string;
-  new_task?: string;
-}
+import type { DeadLetter, EngineState, OpsStage } from "../../api/types";
 
 export interface Minute { at: number; completed: number; failed: number }
 
 export interface Ops {
-  stages: StageState[];
+  stages: OpsStage[];
   rates: Record<string, number>; // deliveries a minute, by stage
   engines: EngineState[];
   dead: DeadLetter[];
@@ -97,7 +68,7 @@ export function useOps(deadState: string): Ops {
       const s = abort.signal;
       try {
         const [stages, dead] = await Promise.all([
-          list<StageState>("/api/admin/stages", s),
+          list<OpsStage>("/api/admin/stages", s),
           list<DeadLetter>(`/api/admin/dead-letters?limit=200&state=${deadState}`, s),
         ]);
         const now = Date.now();

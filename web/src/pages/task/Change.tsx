@@ -8,6 +8,7 @@ import { Icon } from "../../ui/Icon";
 import { Slider } from "../../ui/Slider";
 import { Backdrop } from "../create/Backdrop";
 import { nameIn, useCatalogue } from "../create/catalogue";
+import { noRequest } from "../create/draft";
 
 type Changes = Record<string, unknown>;
 
@@ -46,7 +47,7 @@ function Form({ task }: { task: Task }) {
   const backgrounds = useCatalogue<Background>("/api/backgrounds");
   useEffect(() => {
     getJSON<{ events: Recorded[] }>(`/api/tasks/${task.task_id}/events`).then(
-      (r) => setRequest(r.events[0]?.event.data.request ?? { kind: "video" }),
+      (r) => setRequest(r.events[0]?.event.data.request ?? noRequest),
       (e: unknown) => setProblem(explain(t, e)),
     );
   }, [task.task_id, t]);
@@ -56,7 +57,7 @@ function Form({ task }: { task: Task }) {
   const prosody = (changes.prosody_params as Request["prosody"]) ?? request.prosody ?? {};
   const language = (request.language ?? "ja").slice(0, 2);
   const same = voices.items.filter((v) => v.language.slice(0, 2) === language);
-  const trackOptions = (tracks.items.length ? tracks.items : Object.keys(t.create.tracks).filter((x) => x !== "none").map((id): Track => ({ id }))).map((x) => ({ value: x.id, label: t.create.tracks[x.id] ?? nameIn(lang, x) }));
+  const trackOptions = (tracks.items.length ? tracks.items : Object.keys(t.create.tracks).filter((x) => x !== "none").map((id): Track => ({ id, name: id, name_ja: id, own: false, preview_url: "" }))).map((x) => ({ value: x.id, label: t.create.tracks[x.id] ?? nameIn(lang, x) }));
   async function go() {
     setBusy(true);
     try {

@@ -106,9 +106,9 @@ export default function DebugPage({ id }: { id: string }) {
         <div className="stack">
           <section className="card stack" aria-labelledby="h-artifacts">
             <h2 id="h-artifacts"><Icon name="image" />{t.debug.artifacts}</h2>
-            {Object.keys(blobs).length === 0 && <p className="muted">{t.debug.noArtifacts}</p>}
+            {shown(blobs).length === 0 && <p className="muted">{t.debug.noArtifacts}</p>}
             <ul className="artifacts">
-              {Object.entries(blobs).map(([name, b]) => <Artefact key={name} task={id} name={name} blob={b} fresh={!made.has(name)} />)}
+              {shown(blobs).map(([name, b]) => <Artefact key={name} task={id} name={name} blob={b} fresh={!made.has(name)} />)}
             </ul>
           </section>
           <section className="card stack" aria-labelledby="h-payload">
@@ -134,7 +134,7 @@ function Row({ r, on, start, previous, onPick }: { r: Recorded; on: boolean; sta
     <li>
       <button type="button" className={`event${on ? " on" : ""}`} aria-current={on ? "true" : undefined} onClick={onPick}>
         <span className="event-time mono">+{((time - start) / 1000).toFixed(2)}</span>
-        <span className="event-name"><strong>{t.task.stages[stage] ?? stage}</strong> <span className={`chip ${look}`}>{verb}</span></span>
+        <span className="event-name"><strong>{stage === "task" ? t.task.whole : t.task.stages[stage] ?? stage}</strong> <span className={`chip ${look}`}>{verb}</span></span>
         <span className="event-more muted">
           {[told?.engine, told?.seconds !== undefined && t.seconds(formatSeconds(told.seconds)), (told?.attempt ?? 1) > 1 && t.task.attempt(told?.attempt ?? 1), told?.cache, told?.problem?.code].filter(Boolean).join(" · ")}
         </span>
@@ -145,6 +145,12 @@ function Row({ r, on, start, previous, onPick }: { r: Recorded; on: boolean; sta
 }
 
 const shownText = 20_000;
+
+// shown puts what can be looked at first; what the owner wanted echoed is no artefact.
+function shown(blobs: Record<string, Stored>): [string, Stored][] {
+  const rank = (b: Stored) => ["video/", "image/", "audio/"].findIndex((p) => b.type.startsWith(p)) + 1 || 9;
+  return Object.entries(blobs).filter(([name]) => name !== "details").sort(([, a], [, b]) => rank(a) - rank(b));
+}
 
 function Artefact({ task, name, blob, fresh }: { task: string; name: string; blob: Stored; fresh: boolean }) {
   const { t } = useI18n();
@@ -170,7 +176,7 @@ function Artefact({ task, name, blob, fresh }: { task: string; name: string; blo
       {type.startsWith("image/") && <img src={url} alt={name} loading="lazy" />}
       {type.startsWith("audio/") && <audio controls preload="none" src={url} aria-label={name} />}
       {type.startsWith("video/") && <video controls preload="metadata" src={url} aria-label={name} />}
-      {(type.includes("json") || type.startsWith("text/") || type.includes("subrip")) && name !== "details" && (text === null ? <button type="button" className="ghost" onClick={() => void look()}>{t.debug.look}</button> : <pre className="payload small" tabIndex={0}>{text}</pre>)}
+      {(type.includes("json") || type.startsWith("text/") || type.includes("subrip")) && (text === null ? <button type="button" className="ghost" onClick={() => void look()}>{t.debug.look}</button> : <pre className="payload small" tabIndex={0}>{text}</pre>)}
     </li>
   );
 }

@@ -3,19 +3,19 @@ import { check, type Finding, type Live, record, wav } from "../../audio/record"
 import { formatSeconds, useI18n } from "../../i18n";
 import { Icon } from "../../ui/Icon";
 import { Waveform } from "../../ui/Waveform";
+import "../../styles/voices.css";
 
 export interface Sample { file: File; findings: Finding[] }
 
 interface Props {
   index: number;
-  prompt: string;
+  prompt?: string;
+  maxSeconds?: number;
   sample: Sample | null;
   onSample: (s: Sample | null) => void;
 }
 
-const maxSeconds = 30;
-
-export function Recorder({ index, prompt, sample, onSample }: Props) {
+export function Recorder({ index, prompt, maxSeconds = 30, sample, onSample }: Props) {
   const { t } = useI18n();
   const [state, setState] = useState<"idle" | "asking" | "recording">("idle");
   const [denied, setDenied] = useState("");
@@ -64,7 +64,7 @@ export function Recorder({ index, prompt, sample, onSample }: Props) {
   }
   return (
     <li className={`sample${sample ? " done" : ""}`}>
-      <p className="sample-prompt"><span className="sample-number" aria-hidden="true">{index + 1}</span><q>{prompt}</q></p>
+      {prompt && <p className="sample-prompt"><span className="sample-number" aria-hidden="true">{index + 1}</span><q>{prompt}</q></p>}
       {state === "recording" && (
         <div className="meter-row">
           <div className="meter" ref={bar} role="meter" aria-label={t.voices.level} aria-valuemin={0} aria-valuemax={100} aria-valuenow={0}><span ref={meter} /></div>
