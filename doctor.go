@@ -30,8 +30,10 @@ func (a *app) programs() []program { return programs(a.conf) }
 func programs(c config) []program {
 	return []program{
 		{"video", "portrait", "ffmpeg with libx264", hasX264, "apt-get install ffmpeg"},
-		{"voice", "openjtalk", "Open JTalk with dictionary and voice", func(context.Context) error { return openJTalk(c).Ready() },
-			"apt-get install open-jtalk open-jtalk-mecab-naist-jdic && sh scripts/voices.sh"},
+		{
+			"voice", "openjtalk", "Open JTalk with dictionary and voice", func(context.Context) error { return openJTalk(c).Ready() },
+			"apt-get install open-jtalk open-jtalk-mecab-naist-jdic && sh scripts/voices.sh",
+		},
 		{"voice", "espeak", "espeak-ng", func(ctx context.Context) error {
 			return ffmpeg.Run(ctx, ffmpeg.Cmd{Name: "espeak-ng", Args: []string{"--version"}, Package: "espeak-ng"})
 		}, "apt-get install espeak-ng"},

@@ -131,8 +131,18 @@ func TestWordsAndPercent(t *testing.T) {
 		Current string
 	}
 	want := []row{
-		{Queued, 0, ""}, {Queued, 10, "image"}, {ImageReady, 20, ""}, {ImageReady, 32.5, "voice"}, {VoiceReady, 45, ""}, {VoiceReady, 50, "prosody"},
-		{VoiceReady, 55, ""}, {VoiceReady, 60, "bgm"}, {AudioReady, 65, ""}, {AudioReady, 82.5, "video"}, {AudioReady, 100, ""}, {Completed, 100, ""},
+		{Queued, 0, ""},
+		{Queued, 10, "image"},
+		{ImageReady, 20, ""},
+		{ImageReady, 32.5, "voice"},
+		{VoiceReady, 45, ""},
+		{VoiceReady, 50, "prosody"},
+		{VoiceReady, 55, ""},
+		{VoiceReady, 60, "bgm"},
+		{AudioReady, 65, ""},
+		{AudioReady, 82.5, "video"},
+		{AudioReady, 100, ""},
+		{Completed, 100, ""},
 	}
 	var got []row
 	var task Task

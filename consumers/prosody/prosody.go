@@ -90,8 +90,10 @@ func Params(p events.Prosody) prosody.Params {
 		to   *float64
 		from *float64
 	}{
-		{&out.PitchShift, p.PitchShift}, {&out.TimeStretch, p.TimeStretch},
-		{&out.EnergyBoost, p.EnergyBoost}, {&out.Intensity, p.Intensity},
+		{&out.PitchShift, p.PitchShift},
+		{&out.TimeStretch, p.TimeStretch},
+		{&out.EnergyBoost, p.EnergyBoost},
+		{&out.Intensity, p.Intensity},
 	} {
 		if f.from != nil {
 			*f.to = *f.from
