@@ -190,8 +190,15 @@ func encodePlaces(places []uint64) string {
 	return b.String()
 }
 
+// maxPlaces bounds the memory that a damaged or hostile meta message can ask
+// for; it is an object of 256 GiB.
+const maxPlaces = 1 << 20
+
 // decodePlaces reverses encodePlaces for n chunks.
 func decodePlaces(list string, n int) ([]uint64, error) {
+	if n < 0 || n > maxPlaces {
+		return nil, fmt.Errorf("chunk sequences: %d chunks", n)
+	}
 	var places []uint64
 	last := uint64(0)
 	for run := range strings.SplitSeq(list, ",") {

@@ -87,7 +87,7 @@ func (s *Store) put(ctx context.Context, key string, r io.Reader, onlyNew bool) 
 		Bucket:     s.bucket, NUID: w.id, Size: uint64(size), Chunks: uint32(len(w.places)),
 		Digest: jetstream.GetObjectDigestValue(h),
 	}
-	if list := encodePlaces(w.places); len(list) <= 64<<10 && list != "" {
+	if list := encodePlaces(w.places); len(list) <= 64<<10 && len(w.places) <= maxPlaces && list != "" {
 		o.Metadata = map[string]string{placesField: list}
 	}
 	// From here on the object may be visible whatever we hear, so a failure must
