@@ -101,7 +101,7 @@ func Replay(ctx context.Context, stream jetstream.Stream, conf jetstream.Ordered
 			if err != nil {
 				return fmt.Errorf("replay: %w", err)
 			}
-			left = min(left, md.NumPending)
+			left = min(left-1, md.NumPending) // more may have come meanwhile
 			e, err := events.Decode(m.Headers(), m.Data())
 			if err != nil {
 				continue

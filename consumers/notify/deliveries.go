@@ -125,7 +125,7 @@ func (n *Notifier) replay(ctx context.Context, subject string, f func(seq uint64
 			if err != nil {
 				return err
 			}
-			left = min(left, md.NumPending)
+			left = min(left-1, md.NumPending) // more may have come meanwhile
 			if err := f(md.Sequence.Stream, m.Subject(), m.Data()); err != nil {
 				return err
 			}
