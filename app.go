@@ -78,7 +78,7 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 		return nil, fmt.Errorf("matting engines: %w", err)
 	}
 	a.profiles = openProfiles(a.broker.Profiles, a.blobs, a.studio)
-	if a.stages, err = stages(c, a.blobs, a.studio); err != nil {
+	if a.stages, err = stages(c, a.blobs, a.studio, newMusicLibrary(a.broker.Library, a.blobs)); err != nil {
 		return nil, err
 	}
 	a.runner = &consumers.Runner{
@@ -101,7 +101,7 @@ func (a *app) close() {
 }
 
 // stages is the table: its order is the default route.
-func stages(c config, store objectstore.Store, studio *speech.Studio) ([]consumers.Stage, error) {
+func stages(c config, store objectstore.Store, studio *speech.Studio, music *musicLibrary) ([]consumers.Stage, error) {
 	temp, err := tempDir(c)
 	if err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func stages(c config, store objectstore.Store, studio *speech.Studio) ([]consume
 		image.Stage(blobs, faces, remove, refine),
 		voice.Stage(blobs, studio.Speak, ownSpeech),
 		prosody.Stage(blobs),
-		bgm.Stage(blobs, findMusic),
+		bgm.Stage(blobs, music.find),
 		video.Stage(blobs, avatar.Chain{avatar.Portrait(faces, threads), avatar.Still(faces, threads)}, 1),
 	}
 	for i := range table {

@@ -15,7 +15,7 @@ import (
 // finish checks what a request names, stores what is echoed, and puts the task on
 // the stream.
 func (g *Gateway) finish(w http.ResponseWriter, r *http.Request, task string, req events.Request, form *form, opts options) error {
-	if err := g.checkIDs(r, req, form); err != nil {
+	if err := g.checkIDs(r, req); err != nil {
 		return err
 	}
 	wait, preferred, err := preferWait(r)
@@ -66,9 +66,8 @@ func writeAccepted(w http.ResponseWriter, task string) error {
 	})
 }
 
-// checkIDs refuses voices, profiles, music and engines that do not exist, and
-// adds the caller's own music to the task.
-func (g *Gateway) checkIDs(r *http.Request, req events.Request, form *form) error {
+// checkIDs refuses voices, profiles, music and engines that do not exist.
+func (g *Gateway) checkIDs(r *http.Request, req events.Request) error {
 	if req.Voice != "" {
 		if err := g.CheckVoice(r.Context(), req.Voice); errors.Is(err, ErrUnknown) {
 			return badField(codeVoice, "voice", "there is no such voice")
@@ -91,11 +90,11 @@ func (g *Gateway) checkIDs(r *http.Request, req events.Request, form *form) erro
 	}
 	err := g.CheckMusic(r.Context(), req.BGM.Type)
 	if errors.Is(err, ErrUnknown) {
-		t, err := g.track(r.Context(), req.Owner, req.BGM.Type)
-		if err != nil {
+		// The stage finds the caller's own music by its id. It is not among the blobs
+		// of the request, which are discarded when the request is refused.
+		if _, err := g.track(r.Context(), req.Owner, req.BGM.Type); err != nil {
 			return badField(codeBGM, "bgm_type", "there is no such music")
 		}
-		form.blobs[events.BlobMusic] = t.Blob
 		return nil
 	}
 	return err

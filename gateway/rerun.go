@@ -160,7 +160,7 @@ func (g *Gateway) change(f *fields, req *events.Request) {
 
 // resubmit puts the new task on the stream; its echoed details are the parent's.
 func (g *Gateway) resubmit(w http.ResponseWriter, r *http.Request, task string, slip []string, job events.Job, form *form) error {
-	if err := g.checkIDs(r, job.Request, form); err != nil {
+	if err := g.checkIDs(r, job.Request); err != nil {
 		return err
 	}
 	maps.Copy(job.Blobs, form.blobs)

@@ -82,19 +82,20 @@ func (g *Gateway) uploadTrack(w http.ResponseWriter, r *http.Request) (err error
 	if err != nil {
 		return err
 	}
-	if _, err := g.Library.Create(r.Context(), libraryKey(t.Owner, t.ID), doc); err != nil {
+	if _, err := g.Library.Create(r.Context(), TrackKey(t.Owner, t.ID), doc); err != nil {
 		return newProblem(codeUnavailable, "").because(err)
 	}
 	w.Header().Set("Location", "/api/bgm/"+t.ID)
 	return writeJSON(w, http.StatusCreated, t.music())
 }
 
-func libraryKey(owner, id string) string { return "music." + owner + "." + id }
+// TrackKey is where the document of a track is kept in Deps.Library.
+func TrackKey(owner, id string) string { return "music." + owner + "." + id }
 
 // tracks lists the music of owner, newest first.
 func (g *Gateway) tracks(ctx context.Context, owner string) ([]Track, error) {
 	var out []Track
-	err := eachKey(ctx, g.Library, libraryKey(owner, "*"), func(_ string, doc []byte) error {
+	err := eachKey(ctx, g.Library, TrackKey(owner, "*"), func(_ string, doc []byte) error {
 		var t Track
 		if err := json.Unmarshal(doc, &t); err != nil {
 			return fmt.Errorf("track: %w", err)
@@ -111,7 +112,7 @@ func (g *Gateway) track(ctx context.Context, owner, id string) (t Track, err err
 	if events.CheckToken(id) != nil {
 		return t, newProblem(codeNotFound, "There is no such music.")
 	}
-	e, err := g.Library.Get(ctx, libraryKey(owner, id))
+	e, err := g.Library.Get(ctx, TrackKey(owner, id))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return t, newProblem(codeNotFound, "There is no such music.")
 	}
@@ -138,7 +139,7 @@ func (g *Gateway) dropTrack(ctx context.Context, t Track) error {
 	if err := g.Blobs.Delete(ctx, t.Blob.Key); err != nil {
 		return err
 	}
-	return g.Library.Purge(ctx, libraryKey(t.Owner, t.ID))
+	return g.Library.Purge(ctx, TrackKey(t.Owner, t.ID))
 }
 
 // eachKey calls f with each key that matches a filter and its value.

@@ -4,7 +4,9 @@
 package bgm
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -32,9 +34,15 @@ const (
 // before it speaks, and no clipped last syllable.
 const quiet = 250 * time.Millisecond
 
-// A Library finds music by id, made or cut to about the length wanted, with the
-// credit line its use demands.
-type Library func(ctx context.Context, id string, length time.Duration) (m mix.Music, credit string, err error)
+// A Track is music that was found.
+type Track struct {
+	Music  mix.Music
+	Credit string // line that its use demands; empty when none is owed
+}
+
+// A Library finds music that owner may use by its id, made or cut to about the
+// length wanted. engines.Reason says in words for people why there is none.
+type Library func(ctx context.Context, owner, id string, length time.Duration) (Track, error)
 
 type stage struct {
 	blobs consumers.Blobs
@@ -63,21 +71,23 @@ func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, err
 	w.Progress(0.1)
 	res := consumers.Result{Engine: "dsp"}
 	out, offset, err := s.mix(ctx, w, voice, &res)
+	if ctx.Err() != nil {
+		return consumers.Result{}, ctx.Err()
+	}
 	if err != nil {
-		// The voice alone is better than no message.
-		res = consumers.Result{
-			Engine: "original", Skipped: true, Fallback: []engines.Skip{{Engine: "dsp", Err: err}},
-			Remarks: []string{"Music could not be added; the voice is alone."},
-		}
-		return res, ctx.Err()
+		// The voice as it is is better than no message.
+		return consumers.Result{
+			Engine: "original", Skipped: true, Fallback: append(res.Fallback, engines.Skip{Engine: "dsp", Err: err}),
+			Remarks: append(res.Remarks, "The voice is used as it is."),
+		}, nil
 	}
 	w.Progress(0.7)
-	res.Blobs, err = s.store(ctx, w, out, stem(voice, out, offset), timings.Shift(offset.Seconds()))
+	res.Blobs, err = s.store(ctx, w, out, stem(voice, out, offset), timings.Shift(offset.Seconds()), &res)
 	return res, err
 }
 
 // mix lays the music under the voice and says by how much the voice starts
-// later.
+// later. Without music, wanted or not, the voice is alone.
 func (s stage) mix(ctx context.Context, w consumers.Work, voice dsp.Audio, res *consumers.Result) (dsp.Audio, time.Duration, error) {
 	req := w.Job.Request.BGM
 	plan := mix.Default()
@@ -85,27 +95,37 @@ func (s stage) mix(ctx context.Context, w consumers.Work, voice dsp.Audio, res *
 	if req.Volume != nil {
 		plan.Volume = *req.Volume
 	}
-	id := req.Type
-	if id == "" {
-		id = Default
-	}
+	id := cmp.Or(req.Type, Default)
 	if id == None || plan.Volume == 0 {
-		plan.Volume = 0
 		res.Remarks = append(res.Remarks, "No music was asked for.")
-		padded := pad(voice, quiet)
-		out, _, err := mix.Mix(padded, mix.Music{}, plan)
-		return out, quiet, err
+		return alone(voice, plan)
 	}
-	music, credit, err := s.music(ctx, id, plan.Length(voice.Duration()))
-	if err != nil {
-		return dsp.Audio{}, 0, fmt.Errorf("music %s: %w", id, err)
+	track, err := s.music(ctx, w.Job.Request.Owner, id, plan.Length(voice.Duration()))
+	if err == nil {
+		var out dsp.Audio
+		var report mix.Report
+		if out, report, err = mix.Mix(voice, track.Music, plan); err == nil {
+			res.Credit = track.Credit
+			return out, report.VoiceOffset, nil
+		}
+		if errors.Is(err, mix.ErrMusic) {
+			err = engines.WithReason(err, "the music is silent or too short")
+		}
 	}
-	out, report, err := mix.Mix(voice, music, plan)
-	if err != nil {
+	if ctx.Err() != nil {
 		return dsp.Audio{}, 0, err
 	}
-	res.Credit = credit
-	return out, report.VoiceOffset, nil
+	res.Fallback = append(res.Fallback, engines.Skip{Engine: "dsp", Err: fmt.Errorf("music %s: %w", id, err)})
+	res.Engine = "voice"
+	res.Remarks = append(res.Remarks, "Music could not be added; the voice is alone.")
+	return alone(voice, plan)
+}
+
+// alone is the voice with the quiet around it, at the loudness of the plan.
+func alone(voice dsp.Audio, plan mix.Plan) (dsp.Audio, time.Duration, error) {
+	plan.Volume = 0
+	out, _, err := mix.Mix(pad(voice, quiet), mix.Music{}, plan)
+	return out, quiet, err
 }
 
 // pad puts silence around a.
@@ -127,7 +147,7 @@ func stem(voice, mixed dsp.Audio, offset time.Duration) dsp.Audio {
 	return out
 }
 
-func (s stage) store(ctx context.Context, w consumers.Work, mixed, voice dsp.Audio, timings speech.Timings) (map[string]events.Blob, error) {
+func (s stage) store(ctx context.Context, w consumers.Work, mixed, voice dsp.Audio, timings speech.Timings, res *consumers.Result) (map[string]events.Blob, error) {
 	sound, err := s.blobs.PutSound(ctx, objectstore.Intermediates, w.Task, Name, "mix.wav", mixed)
 	if err != nil {
 		return nil, err
@@ -142,9 +162,18 @@ func (s stage) store(ctx context.Context, w consumers.Work, mixed, voice dsp.Aud
 	}
 	blobs := map[string]events.Blob{events.BlobMix: sound, events.BlobStem: alone, events.BlobMixTimings: line}
 	if w.Job.Request.Kind == events.KindBGM {
-		blobs[events.BlobMP3], err = s.mp3(ctx, w, mixed)
+		mp3, err := s.mp3(ctx, w, mixed)
+		switch {
+		case err == nil:
+			blobs[events.BlobMP3] = mp3
+		case errors.Is(err, engines.ErrUnavailable) && ctx.Err() == nil:
+			res.Fallback = append(res.Fallback, engines.Skip{Engine: "ffmpeg", Err: err})
+			res.Remarks = append(res.Remarks, "The sound is a WAV file: there is no MP3 encoder on this service.")
+		default:
+			return nil, err
+		}
 	}
-	return blobs, err
+	return blobs, nil
 }
 
 // mp3 is what a client who asked for the mix alone downloads.
