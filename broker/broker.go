@@ -3,6 +3,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,8 +19,15 @@ import (
 // Config says which broker to use. The zero value with a DataDir is an embedded
 // server that listens on no port.
 type Config struct {
-	URL      string        // of a cluster; empty: embedded
-	Creds    string        // file with NATS credentials for URL
+	URL      string // of a cluster; empty: embedded
+	Creds    string // file with NATS credentials for URL
+	NKey     string // file with an nkey seed for URL
+	Inbox    string // prefix of the inboxes; empty is _INBOX. A user whose permissions name its own prefix reads nobody else's answers
+	CA       string // file with certificates that may sign the server's
+	Cert     string // files of the client's certificate and its key
+	Key      string
+	Bind     bool          // open what exists and declare nothing; see Parts
+	Parts    Part          // what Bind opens beside the event stream; 0 means all
 	Name     string        // of this client, shown in the server's connection list
 	DataDir  string        // of the embedded server
 	Listen   string        // host:port for the embedded server to listen on; empty: in process only
@@ -37,6 +45,15 @@ func (c Config) Validate() error {
 	}
 	if c.Replicas < 0 || c.Replicas > 5 || c.Replicas == 2 || c.Replicas == 4 {
 		errs = append(errs, fmt.Errorf("%d replicas: must be 1, 3 or 5", c.Replicas))
+	}
+	if c.Bind && c.URL == "" {
+		errs = append(errs, errors.New("NATS_DECLARE=false needs NATS_URL: nobody else declares for an embedded broker"))
+	}
+	if c.Creds != "" && c.NKey != "" {
+		errs = append(errs, errors.New("NATS_CREDS and NATS_NKEY are both set"))
+	}
+	if (c.Cert == "") != (c.Key == "") {
+		errs = append(errs, errors.New("NATS_CERT and NATS_KEY go together"))
 	}
 	if c.MaxBytes < 0 {
 		errs = append(errs, errors.New("negative size of the event stream"))
@@ -90,8 +107,8 @@ func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error
 			return nil, err
 		}
 		b.opts = append(b.opts, nats.InProcessServer(b.srv))
-	} else if c.Creds != "" {
-		b.opts = append(b.opts, nats.UserCredentials(c.Creds))
+	} else if b.opts, err = c.dial(b.opts); err != nil {
+		return nil, err
 	}
 	if b.JS, err = b.Connect(c.Name); err != nil {
 		return nil, err
@@ -100,10 +117,40 @@ func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error
 	if b.BlobJS, err = b.Connect(c.Name + " blobs"); err != nil {
 		return nil, err
 	}
-	if err := b.declare(ctx, c); err != nil {
+	if c.Bind {
+		err = b.bind(ctx, cmp.Or(c.Parts, PartAll))
+	} else {
+		err = b.declare(ctx, c)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return b, nil
+}
+
+// dial adds what a server elsewhere asks for.
+func (c Config) dial(opts []nats.Option) ([]nats.Option, error) {
+	if c.Creds != "" {
+		opts = append(opts, nats.UserCredentials(c.Creds))
+	}
+	if c.NKey != "" {
+		key, err := nats.NkeyOptionFromSeed(c.NKey)
+		if err != nil {
+			return nil, fmt.Errorf("nkey seed %s: %w", c.NKey, err)
+		}
+		opts = append(opts, key)
+	}
+	if c.Inbox != "" {
+		opts = append(opts, nats.CustomInboxPrefix(c.Inbox))
+	}
+	if c.CA != "" {
+		opts = append(opts, nats.RootCAs(c.CA))
+	}
+	if c.Cert != "" {
+		opts = append(opts, nats.ClientCert(c.Cert, c.Key))
+	}
+	// A permission that is missing is an error at once and not a timeout.
+	return append(opts, nats.PermissionErrOnSubscribe(true)), nil
 }
 
 // Connect opens a further connection, for traffic that must not delay other
