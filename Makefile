@@ -46,6 +46,32 @@ lint: ## Run golangci-lint with .golangci.yml
 bench: setup ## Run benchmarks that print "bench:" lines; BENCH=pattern chooses
 	$(GO) test -run '^$$' -bench '$(or $(BENCH),.)' -benchtime 1x ./... | grep -E '^(bench:|Benchmark|FAIL|panic)' || true
 
+.PHONY: bench-peers
+bench-peers: setup ## Install the usual programs and measure them beside ours
+	@for script in bench/peers/*.sh; do echo "# $$script"; sh "$$script"; done
+
+FUZZTIME ?= 1m
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (1m)
+	@set -e; for f in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$f"); do \
+			echo "# $$(dirname $$f) $$name"; \
+			$(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "./$$(dirname $$f)"; \
+		done; \
+	done
+
+.PHONY: test-s3
+test-s3: ## Test the S3 backend against a real S3 server, which it builds and starts
+	sh objectstore/s3store/test.sh
+
+.PHONY: web
+web: ## Build the web app into web/dist
+	sh web/build.sh
+
+.PHONY: web-check
+web-check: ## Fail when web/dist is not what the source gives
+	sh web/build.sh --check
+
 .PHONY: fmt
 fmt: ## Format the code
 	@$(GOFUMPT) -w $$(git ls-files '*.go')
