@@ -43,8 +43,9 @@ lint: ## Run golangci-lint with .golangci.yml
 	$(GOLANGCI) run ./...
 
 .PHONY: bench
-bench: setup ## Run benchmarks that print "bench:" lines; BENCH=pattern chooses
-	$(GO) test -run '^$$' -bench '$(or $(BENCH),.)' -benchtime 1x ./... | grep -E '^(bench:|Benchmark|FAIL|panic)' || true
+bench: setup ## Measure and print "bench:" lines; BENCH=name chooses (pipeline, dsp, vision, speech, …)
+	@set -e; for p in dsp speech vision; do case "$(BENCH)" in ""|$$p) $(GO) run ./bench/$$p | grep '^bench:' ;; esac; done
+	@$(GO) test -run '^$$' -bench '(?i)$(or $(BENCH),.)' -benchtime 1x ./... | grep -E '^(bench:|FAIL|panic)' || true
 
 .PHONY: bench-peers
 bench-peers: setup ## Install the usual programs and measure them beside ours
