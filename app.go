@@ -66,6 +66,9 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 	if a.blobs, err = openStore(ctx, c.Storage, a.broker); err != nil {
 		return nil, err
 	}
+	if full, ok := a.blobs.(objectstore.Full); ok {
+		a.blobs = objectstore.Observe(full, c.Storage.Backend, storageObserver(a.metrics))
+	}
 	a.pub = producers.Publisher{JS: a.broker.JS}
 	a.tasks = status.Store{KV: a.broker.Status}
 	if a.faces, err = face.NewDetector(); err != nil {
@@ -208,7 +211,7 @@ func (a *app) pipeline(ctx context.Context, back context.Context) error {
 		start(&front, "admit", func() error { return a.runner.Admit(ctx, a.conf.BulkTasks) })
 	}
 	start(&rear, "profiles", func() error { return followProfiles(back, a.log, a.broker.Profiles, a.profiles) })
-	start(&rear, "cancels", func() error { return cancels.Follow(back, a.broker.Events) })
+	start(&rear, "cancels", func() error { return cancels.Follow(back, a.log, a.broker.Events) })
 	for _, st := range a.stages {
 		if a.conf.Roles.has(st.Name) {
 			start(&front, st.Name, func() error { return a.runner.Serve(ctx, st, cancels) })

@@ -97,6 +97,7 @@ func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error
 	}()
 	b.url, b.opts = c.URL, []nats.Option{
 		nats.MaxReconnects(-1),
+		nats.RetryOnFailedConnect(true), // a broker that starts later is waited for in declare
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			log.Warn("broker connection", "err", err)
@@ -152,6 +153,52 @@ func (c Config) dial(opts []nats.Option) ([]nats.Option, error) {
 	// A permission that is missing is an error at once and not a timeout.
 	return append(opts, nats.PermissionErrOnSubscribe(true)), nil
 }
+
+// patience is how long Open waits for a broker that does not answer yet: one that
+// is just starting, or a cluster that elects its leader.
+const patience = 60 * time.Second
+
+// declarePatiently declares the topology as soon as the broker can do it. What is
+// declared by halves is completed by the next try.
+func (b *Broker) declarePatiently(ctx context.Context, log *slog.Logger, c Config) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	told := false
+	for {
+		one, done := context.WithTimeout(ctx, 10*time.Second)
+		err := b.declare(one, c)
+		done()
+		if err == nil || !notYet(err) {
+			return err
+		}
+		if !told {
+			log.WarnContext(ctx, "waiting for the broker", "url", b.Conn.ConnectedUrlRedacted(), "err", err)
+			told = true
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("broker did not answer within %s: %w", patience, err)
+		}
+	}
+}
+
+// notYet reports whether a broker that is starting may give err.
+func notYet(err error) bool {
+	for _, t := range []error{
+		context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrConnectionReconnecting,
+		jetstream.ErrNoStreamResponse, jetstream.ErrJetStreamNotEnabled,
+	} {
+		if errors.Is(err, t) {
+			return true
+		}
+	}
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && (api.Code == 503 || api.Code == 408 || api.ErrorCode == noPeers)
+}
+
+// noPeers is the answer of a cluster that has not seen enough of its members.
+const noPeers jetstream.ErrorCode = 10005
 
 // Connect opens a further connection, for traffic that must not delay other
 // traffic. Close closes it.

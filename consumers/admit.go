@@ -3,7 +3,6 @@ package consumers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -20,41 +19,22 @@ const admitter = "task-bulk"
 // finds at most n bulk tasks before it in any stage, while bulk work always has n
 // in the making.
 func (r *Runner) Admit(ctx context.Context, n int) error {
-	cons, err := r.Events.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+	var tasks sync.WaitGroup
+	defer tasks.Wait()
+	return Pull(ctx, r.Log, r.Events, jetstream.ConsumerConfig{
 		Durable:        admitter,
 		Description:    "lets bulk tasks into the pipeline",
 		FilterSubjects: []string{events.Subject(events.Task, events.SubmittedBulk, "*")},
 		AckPolicy:      jetstream.AckExplicitPolicy,
 		AckWait:        lease,
 		MaxAckPending:  n,
-	})
-	if err != nil {
-		return fmt.Errorf("consumer %s: %w", admitter, err)
-	}
-	it, err := cons.Messages(jetstream.PullMaxMessages(1), jetstream.PullHeartbeat(time.Second))
-	if err != nil {
-		return fmt.Errorf("consumer %s: %w", admitter, err)
-	}
-	defer context.AfterFunc(ctx, it.Stop)()
-	defer it.Stop()
-	var tasks sync.WaitGroup
-	defer tasks.Wait()
-	for {
-		m, err := it.Next()
-		switch {
-		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
-			return nil
-		case errors.Is(err, jetstream.ErrNoHeartbeat), errors.Is(err, jetstream.ErrConsumerLeadershipChanged):
-			continue
-		case err != nil:
-			return fmt.Errorf("consumer %s: %w", admitter, err)
-		}
+	}, 1, func(m jetstream.Msg) {
 		tasks.Go(func() {
 			if err := r.admit(ctx, m); err != nil && ctx.Err() == nil {
 				r.Log.ErrorContext(ctx, "admit", "subject", m.Subject(), "err", err)
 			}
 		})
-	}
+	})
 }
 
 // admit starts one task and keeps its place until it has ended. A process that

@@ -7,7 +7,6 @@ package consumers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -102,7 +101,7 @@ func ConsumerName(stage string) string { return "stage-" + stage }
 // Serve runs st for its requests until ctx is done, then lets running attempts
 // finish within r.Grace. It returns an error only when the consumer is lost.
 func (r *Runner) Serve(ctx context.Context, st Stage, cancels *Cancels) error {
-	cons, err := r.Events.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+	conf := jetstream.ConsumerConfig{
 		Durable:     ConsumerName(st.Name),
 		Description: "requests to the " + st.Name + " stage",
 		FilterSubjects: []string{
@@ -113,9 +112,6 @@ func (r *Runner) Serve(ctx context.Context, st Stage, cancels *Cancels) error {
 		AckWait:       lease,
 		MaxDeliver:    st.Tries + crashes + 1,
 		MaxAckPending: st.Pending,
-	})
-	if err != nil {
-		return fmt.Errorf("consumer of %s: %w", st.Name, err)
 	}
 	// Attempts outlive ctx by the grace period.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -125,7 +121,15 @@ func (r *Runner) Serve(ctx context.Context, st Stage, cancels *Cancels) error {
 	errs := make(chan error, max(st.Workers, 1))
 	var wg sync.WaitGroup
 	for range max(st.Workers, 1) {
-		wg.Go(func() { errs <- r.worker(ctx, work, st, cons, cancels) })
+		wg.Go(func() {
+			errs <- Pull(ctx, r.Log, r.Events, conf, 1, func(m jetstream.Msg) {
+				if ctx.Err() != nil {
+					_ = m.Nak() // came while we were stopping; another worker takes it
+					return
+				}
+				(&attempt{Runner: r, st: st, m: m, cancels: cancels}).handle(work)
+			})
+		})
 	}
 	wg.Wait()
 	close(errs)
@@ -134,32 +138,4 @@ func (r *Runner) Serve(ctx context.Context, st Stage, cancels *Cancels) error {
 		all = append(all, err)
 	}
 	return errors.Join(all...)
-}
-
-// worker handles one request at a time. It holds no request it does not work on,
-// so that none ages in a buffer. The heartbeat bounds a lost wake-up of the
-// client library to a second.
-func (r *Runner) worker(ctx, work context.Context, st Stage, cons jetstream.Consumer, cancels *Cancels) error {
-	it, err := cons.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(30*time.Second), jetstream.PullHeartbeat(time.Second))
-	if err != nil {
-		return fmt.Errorf("consumer of %s: %w", st.Name, err)
-	}
-	defer context.AfterFunc(ctx, it.Stop)()
-	defer it.Stop()
-	for {
-		m, err := it.Next()
-		switch {
-		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
-			return nil
-		case errors.Is(err, jetstream.ErrNoHeartbeat), errors.Is(err, jetstream.ErrConsumerLeadershipChanged):
-			continue
-		case err != nil:
-			return fmt.Errorf("consumer of %s: %w", st.Name, err)
-		}
-		if ctx.Err() != nil {
-			_ = m.Nak() // came while we were stopping; another worker takes it
-			return nil
-		}
-		(&attempt{Runner: r, st: st, m: m, cancels: cancels}).handle(work)
-	}
 }

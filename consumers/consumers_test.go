@@ -55,7 +55,7 @@ func newFixture(t *testing.T) *fixture {
 // serve runs stages and the dispatcher in the background.
 func (f *fixture) serve(t *testing.T, stages ...Stage) {
 	f.wg.Go(func() {
-		if err := f.cancels.Follow(f.ctx, f.Events); err != nil {
+		if err := f.cancels.Follow(f.ctx, f.runner.Log, f.Events); err != nil {
 			t.Error(err)
 		}
 	})

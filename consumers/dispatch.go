@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ const dispatcher = "task"
 // cancel into the task's end, until ctx is done. Because the submission is the
 // one message that accepts a task, a gateway that dies behind it loses nothing.
 func (r *Runner) Dispatch(ctx context.Context) error {
-	cons, err := r.Events.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+	return Pull(ctx, r.Log, r.Events, jetstream.ConsumerConfig{
 		Durable:     dispatcher,
 		Description: "starts and cancels tasks",
 		FilterSubjects: []string{
@@ -29,30 +30,11 @@ func (r *Runner) Dispatch(ctx context.Context) error {
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		AckWait:       lease,
 		MaxAckPending: 1024,
-	})
-	if err != nil {
-		return fmt.Errorf("consumer %s: %w", dispatcher, err)
-	}
-	it, err := cons.Messages(jetstream.PullMaxMessages(64), jetstream.PullHeartbeat(time.Second))
-	if err != nil {
-		return fmt.Errorf("consumer %s: %w", dispatcher, err)
-	}
-	defer context.AfterFunc(ctx, it.Stop)()
-	defer it.Stop()
-	for {
-		m, err := it.Next()
-		switch {
-		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
-			return nil
-		case errors.Is(err, jetstream.ErrNoHeartbeat), errors.Is(err, jetstream.ErrConsumerLeadershipChanged):
-			continue
-		case err != nil:
-			return fmt.Errorf("consumer %s: %w", dispatcher, err)
-		}
+	}, 64, func(m jetstream.Msg) {
 		if err := r.dispatch(ctx, m); err != nil && ctx.Err() == nil {
 			r.Log.ErrorContext(ctx, "dispatch", "subject", m.Subject(), "err", err)
 		}
-	}
+	})
 }
 
 func (r *Runner) dispatch(ctx context.Context, m jetstream.Msg) error {
@@ -91,8 +73,25 @@ func NewCancels() *Cancels {
 // are kept: longer than any task lives.
 const cancelMemory = time.Hour
 
-// Follow reads wishes from stream until ctx is done.
-func (c *Cancels) Follow(ctx context.Context, stream jetstream.Stream) error {
+// Follow reads wishes from stream until ctx is done. While the broker is away it
+// tries on; a wish read twice does no harm.
+func (c *Cancels) Follow(ctx context.Context, log *slog.Logger, stream jetstream.Stream) error {
+	for {
+		err := c.follow(ctx, stream)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, jetstream.ErrConnectionClosed) {
+			return fmt.Errorf("follow cancellations: %w", err)
+		}
+		log.WarnContext(ctx, "follow cancellations", "err", err)
+		if !pause(ctx, time.Second) {
+			return nil
+		}
+	}
+}
+
+func (c *Cancels) follow(ctx context.Context, stream jetstream.Stream) error {
 	since := time.Now().Add(-cancelMemory)
 	cons, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{events.CanceledSubject("*")},
@@ -100,23 +99,23 @@ func (c *Cancels) Follow(ctx context.Context, stream jetstream.Stream) error {
 		OptStartTime:   &since,
 	})
 	if err != nil {
-		return fmt.Errorf("follow cancellations: %w", err)
+		return err
 	}
 	it, err := cons.Messages(jetstream.PullHeartbeat(time.Second))
 	if err != nil {
-		return fmt.Errorf("follow cancellations: %w", err)
+		return err
 	}
 	defer context.AfterFunc(ctx, it.Stop)()
 	defer it.Stop()
 	for {
 		m, err := it.Next()
 		switch {
-		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
+		case errors.Is(err, jetstream.ErrMsgIteratorClosed) && ctx.Err() != nil:
 			return nil
 		case errors.Is(err, jetstream.ErrNoHeartbeat):
 			continue
 		case err != nil:
-			return fmt.Errorf("follow cancellations: %w", err)
+			return err
 		}
 		if e, err := events.Decode(m.Headers(), m.Data()); err == nil {
 			c.add(e.Task, time.Now())

@@ -32,6 +32,10 @@ func (p Publisher) Publish(ctx context.Context, evs ...events.Event) error {
 	return nil
 }
 
+// perTry is how long one answer is waited for: it may be lost with the server
+// that owed it.
+const perTry = 3 * time.Second
+
 func (p Publisher) publish(ctx context.Context, e events.Event) error {
 	header, data, err := events.Encode(e)
 	if err != nil {
@@ -40,16 +44,8 @@ func (p Publisher) publish(ctx context.Context, e events.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		// A message is not reused: an answer that comes late belongs to the old one.
-		m := &nats.Msg{Subject: e.Subject(), Header: header, Data: data}
-		_, err := p.JS.PublishMsg(ctx, m,
-			jetstream.WithMsgID(e.ID()), jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithRetryAttempts(0))
-		switch {
-		case err == nil:
-			return nil
-		case said(err):
-			return nil
-		case !transient(err) || ctx.Err() != nil:
+		err := p.try(ctx, e, &nats.Msg{Subject: e.Subject(), Header: header, Data: data})
+		if err == nil || !Transient(err) || ctx.Err() != nil {
 			return err
 		}
 		t := time.NewTimer(wait)
@@ -62,24 +58,64 @@ func (p Publisher) publish(ctx context.Context, e events.Event) error {
 	}
 }
 
-// said reports whether the stream refused because the subject has its event.
-func said(err error) bool {
+// try publishes once. A message is not reused: an answer that comes late belongs
+// to the old one.
+func (p Publisher) try(ctx context.Context, e events.Event, m *nats.Msg) error {
+	ctx, cancel := context.WithTimeout(ctx, perTry)
+	defer cancel()
+	_, err := p.JS.PublishMsg(ctx, m,
+		jetstream.WithMsgID(e.ID()), jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithRetryAttempts(0))
+	if refused(err) {
+		return p.said(ctx, e)
+	}
+	return err
+}
+
+// refused reports whether the stream says that the subject has its event.
+func refused(err error) bool {
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	return ok && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
 		api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
 
-// transient reports whether the broker may answer again by itself: no leader
-// yet, reconnecting, or an answer that was lost.
-func transient(err error) bool {
+// errUnsettled says that the stream refused an event because the same one is on
+// its way, which may yet be lost with the leader that has it.
+var errUnsettled = errors.New("the same event is on its way")
+
+// said returns nil when the stream really has the event that it refused. A
+// replicated stream also refuses while another copy is proposed only.
+func (p Publisher) said(ctx context.Context, e events.Event) error {
+	name, err := p.JS.StreamNameBySubject(ctx, e.Subject())
+	if err != nil {
+		return err
+	}
+	s, err := p.JS.Stream(ctx, name)
+	if err != nil {
+		return err
+	}
+	_, err = s.GetLastMsgForSubject(ctx, e.Subject())
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return errUnsettled
+	}
+	return err
+}
+
+// inProcess is the answer to a message id whose first message is proposed but not
+// stored yet.
+const inProcess jetstream.ErrorCode = 10158
+
+// Transient reports whether the broker may answer again by itself: no leader
+// yet, reconnecting, shutting down, or an answer that was lost.
+func Transient(err error) bool {
 	for _, t := range []error{
 		jetstream.ErrNoStreamResponse, nats.ErrNoResponders, nats.ErrTimeout, nats.ErrDisconnected,
-		nats.ErrConnectionReconnecting, context.DeadlineExceeded,
+		nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded, nats.ErrStaleConnection, context.DeadlineExceeded,
+		errUnsettled,
 	} {
 		if errors.Is(err, t) {
 			return true
 		}
 	}
 	api, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && api.Code == 503
+	return ok && (api.Code == 503 || api.Code == 408 || api.Code == 429 || api.ErrorCode == inProcess)
 }

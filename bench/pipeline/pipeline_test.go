@@ -80,7 +80,7 @@ func newOurs(b *testing.B) system {
 			}
 		})
 	}
-	run(func() error { return cancels.Follow(ctx, o.Events) })
+	run(func() error { return cancels.Follow(ctx, log, o.Events) })
 	run(func() error { return r.Dispatch(ctx) })
 	run(func() error {
 		js, err := o.Connect("status")
