@@ -34,7 +34,7 @@ func programs(c config) []program {
 			"voice", "openjtalk", "Open JTalk with dictionary and voice", func(context.Context) error { return openJTalk(c).Ready() },
 			"apt-get install open-jtalk open-jtalk-mecab-naist-jdic && sh scripts/voices.sh",
 		},
-		{"voice", "espeak", "espeak-ng", func(ctx context.Context) error {
+		{"voice", "espeak-ng", "espeak-ng", func(ctx context.Context) error {
 			return ffmpeg.Run(ctx, ffmpeg.Cmd{Name: "espeak-ng", Args: []string{"--version"}, Package: "espeak-ng"})
 		}, "apt-get install espeak-ng"},
 	}

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"runtime/debug"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/videomsg/videomsg/consumers"
-	"github.com/videomsg/videomsg/gateway"
+	"github.com/videomsg/videomsg/objectstore"
 )
 
 // observer counts what stages do, under the names that dashboards know.
@@ -40,46 +38,23 @@ func observer(reg prometheus.Registerer) func(consumers.Try) {
 	}
 }
 
-// health looks at everything the service stands on.
-func (a *app) health(ctx context.Context) gateway.Health {
-	h := gateway.Health{Status: "healthy", Services: map[string]gateway.ServiceHealth{}}
-	h.Broker = probe(func() error { return a.broker.Health(ctx) })
-	h.Store = probe(func() error { return checkStore(ctx, a.blobs) })
-	for _, c := range a.programs() {
-		s := h.Services[c.stage]
-		if s.Engines == nil {
-			s = gateway.ServiceHealth{PartHealth: gateway.PartHealth{Status: "unhealthy"}, Engines: map[string]gateway.EngineHealth{}}
-		}
-		start := time.Now()
-		e := gateway.EngineHealth{Status: "healthy", Breaker: "none"}
-		if err := c.check(ctx); err != nil {
-			e.Status, e.Reason = "unavailable", c.mend
-		} else {
-			s.Status = "healthy"
-		}
-		s.ResponseTime += time.Since(start).Seconds()
-		s.Engines[c.engine] = e
-		h.Services[c.stage] = s
+// storageObserver counts what is done with the blob store.
+func storageObserver(reg prometheus.Registerer) func(objectstore.Operation) {
+	ops := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "storage_operations_total", Help: "Operations on the blob store.",
+	}, []string{"operation", "backend", "status"})
+	size := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "storage_bytes_total", Help: "Bytes written to and read from the blob store.",
+	}, []string{"operation", "backend"})
+	took := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "storage_operation_duration_seconds", Help: "Time of an operation on the blob store.", Buckets: prometheus.ExponentialBuckets(0.0005, 3, 12),
+	}, []string{"operation", "backend"})
+	reg.MustRegister(ops, size, took)
+	return func(o objectstore.Operation) {
+		ops.WithLabelValues(o.Name, o.Backend, o.Status).Inc()
+		size.WithLabelValues(o.Name, o.Backend).Add(float64(o.Bytes))
+		took.WithLabelValues(o.Name, o.Backend).Observe(o.Duration.Seconds())
 	}
-	for _, s := range h.Services {
-		if s.Status != "healthy" {
-			h.Status = "degraded"
-		}
-	}
-	if h.Broker.Status != "healthy" || h.Store.Status != "healthy" {
-		h.Status = "unhealthy"
-	}
-	return h
-}
-
-func probe(f func() error) gateway.PartHealth {
-	start := time.Now()
-	p := gateway.PartHealth{Status: "healthy"}
-	if f() != nil {
-		p.Status = "unhealthy"
-	}
-	p.ResponseTime = time.Since(start).Seconds()
-	return p
 }
 
 // version is the module's version with the commit, as the build knows them.

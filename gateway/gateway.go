@@ -135,6 +135,7 @@ type Gateway struct {
 	previews   *previews
 	pictures   chan struct{} // a slot per picture being analysed
 	probes     *probes
+	queues     *queues
 	document   document
 }
 
@@ -152,6 +153,7 @@ func New(conf Config, deps Deps) *Gateway {
 	g.conf.WritesPerMin = cmp.Or(conf.WritesPerMin, 60)
 	g.limits = newLimiter(deps.Limits, g.conf)
 	g.probes = newProbes(deps.Health)
+	g.queues = newQueues(deps.Metrics)
 	g.mux = g.routes()
 	return g
 }

@@ -145,8 +145,9 @@ func newHarness(t testing.TB, change func(*Config, *Deps)) *harness {
 		change(&conf, &deps)
 	}
 	h.g = New(conf, deps)
-	srv := httptest.NewServer(h.g)
+	srv := httptest.NewUnstartedServer(h.g)
 	srv.Config.ReadHeaderTimeout = 2 * time.Second
+	srv.Start()
 	h.url = srv.URL
 	t.Cleanup(func() {
 		srv.CloseClientConnections()

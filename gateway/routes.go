@@ -6,7 +6,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/cors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // access is who may use a route.
@@ -126,7 +125,7 @@ func (g *Gateway) routes() http.Handler {
 	for _, rt := range g.api() {
 		r.Method(rt.method, rt.path, g.guard(rt))
 	}
-	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(g.Gather, promhttp.HandlerOpts{}))
+	r.Method(http.MethodGet, "/metrics", g.metricsHandler())
 	return r
 }
 

@@ -240,6 +240,9 @@ func (g *Gateway) putBlob(ctx context.Context, f *form, task, name, mediaType, c
 func (g *Gateway) discard(ctx context.Context, blobs map[string]events.Blob) {
 	ctx = context.WithoutCancel(ctx)
 	for _, b := range blobs {
+		if b.Key == "" {
+			continue // only read, for its fingerprint
+		}
 		if err := g.Blobs.Delete(ctx, b.Key); err != nil {
 			g.Log.ErrorContext(ctx, "discard upload", "key", path.Base(b.Key), "err", err)
 		}
