@@ -47,6 +47,9 @@ func (b Blobs) Bytes(ctx context.Context, job events.Job, name string, limit int
 	}
 	defer rc.Close() //nolint:errcheck // read only
 	data, err := io.ReadAll(io.LimitReader(rc, limit+1))
+	if errors.Is(err, objectstore.ErrCorrupt) {
+		return nil, damaged(name, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -63,9 +66,15 @@ func (b Blobs) JSON(ctx context.Context, job events.Job, name string, v any) err
 		return err
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+		return damaged(name, err)
 	}
 	return nil
+}
+
+// damaged ends the task: what was stored is not what was made, and reading it
+// again would not help.
+func damaged(name string, err error) error {
+	return Fail("INPUT_DAMAGED", "Something that was made for this task is damaged. Please make it again.", fmt.Errorf("read %s: %w", name, err))
 }
 
 // MaxSound is the longest sound a stage handles, in seconds.
@@ -79,6 +88,9 @@ func (b Blobs) Sound(ctx context.Context, job events.Job, name string) (dsp.Audi
 	}
 	defer rc.Close() //nolint:errcheck // read only
 	a, err := wav.Decode(rc, MaxSound*wav.MaxRate)
+	if errors.Is(err, wav.ErrFormat) || errors.Is(err, wav.ErrLimit) || errors.Is(err, objectstore.ErrCorrupt) {
+		return dsp.Audio{}, damaged(name, err)
+	}
 	if err != nil {
 		return dsp.Audio{}, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -97,7 +109,11 @@ func (b Blobs) File(ctx context.Context, job events.Job, name, path string) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := io.Copy(f, rc); err != nil {
+	_, err = io.Copy(f, rc)
+	if errors.Is(err, objectstore.ErrCorrupt) {
+		return damaged(name, err)
+	}
+	if err != nil {
 		return fmt.Errorf("copy %s: %w", name, err)
 	}
 	return nil
