@@ -47,32 +47,50 @@ func decode(b []byte) (t Task, err error) {
 	return t, nil
 }
 
-// Project folds e into the task's document by compare-and-swap.
-func (s Store) Project(ctx context.Context, e events.Event, seq uint64) error {
+// Said is an event and where it stands in the stream.
+type Said struct {
+	Event events.Event
+	Seq   uint64
+}
+
+// project folds events of one task into its document by compare-and-swap.
+func (s Store) project(ctx context.Context, r *recent, task string, said []Said) error {
+	d, known := r.get(task)
 	for {
-		t, rev, err := s.Get(ctx, e.Task)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
+		if !known {
+			var err error
+			if d.task, d.rev, err = s.Get(ctx, task); err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
 		}
-		next, changed := Apply(t, e, seq)
+		changed := false
+		for _, e := range said {
+			var new bool
+			d.task, new = Apply(d.task, e.Event, e.Seq)
+			changed = changed || new
+		}
 		if !changed {
 			return nil
 		}
-		b, err := json.Marshal(next)
+		b, err := json.Marshal(d.task)
 		if err != nil {
 			return err
 		}
-		if rev == 0 {
-			_, err = s.KV.Create(ctx, e.Task, b)
+		if d.rev == 0 {
+			d.rev, err = s.KV.Create(ctx, task, b)
 		} else {
-			_, err = s.KV.Update(ctx, e.Task, b, rev)
+			d.rev, err = s.KV.Update(ctx, task, b, d.rev)
 		}
 		if errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
-			continue // another projector was faster
+			r.contested(task) // another projector was faster
+			d, known = doc{}, false
+			continue
 		}
 		if err != nil {
-			return fmt.Errorf("put status of %s: %w", e.Task, err)
+			r.contested(task) // it may have been written all the same
+			return fmt.Errorf("put status of %s: %w", task, err)
 		}
+		r.put(d)
 		return nil
 	}
 }
