@@ -56,7 +56,7 @@ export default function Ops() {
       <section className="card stack" aria-labelledby="h-dead">
         <div className="card-head row">
           <h2 id="h-dead" className="grow"><Icon name="alert" />{t.ops.dead}</h2>
-          <select aria-label={t.history.filter} value={deadState} onChange={(e) => setDeadState(e.target.value)}>
+          <select id="dead-state" aria-label={t.history.filter} value={deadState} onChange={(e) => setDeadState(e.target.value)}>
             {Object.entries(t.ops.deadStates).map(([v, name]) => <option key={v} value={v}>{name}</option>)}
           </select>
         </div>

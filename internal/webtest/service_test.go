@@ -1,0 +1,243 @@
+// Package webtest drives the web app in a real browser against the real program
+// with its local engines.
+package webtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/videomsg/videomsg/engines/speech/speechtest"
+)
+
+var (
+	portrait   = filepath.Join("..", "..", "testdata", "portrait", "sample.jpg")
+	scratch    string // removed when all tests have run
+	speechFile string // what the fake microphone hears
+)
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "videomsg-web-*")
+	if err != nil {
+		return 1, err
+	}
+	scratch, speechFile = dir, filepath.Join(dir, "speech.wav")
+	defer os.RemoveAll(dir) //nolint:errcheck // temporary
+	code := m.Run()
+	stopServices()
+	closeBrowser()
+	return code, nil
+}
+
+// binary is the program that users run.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(scratch, "videomsg")
+	cmd := exec.Command("go", "build", "-o", path, ".") //nolint:noctx // outlives the first test
+	cmd.Dir = filepath.Join("..", "..")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// A service is a running program.
+type service struct {
+	url string
+	cmd *exec.Cmd
+}
+
+var running []*service
+
+func stopServices() {
+	for _, s := range running {
+		s.stop()
+	}
+}
+
+func (s *service) stop() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+// serve starts the program on a fresh directory.
+func serve(name string, env ...string) (*service, error) {
+	path, err := binary()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(path, "serve") //nolint:noctx // outlives the first test
+	cmd.Env = append(os.Environ(),
+		"DATA_DIR="+filepath.Join(scratch, name), "PORT=0", "LOG_LEVEL=ERROR", "SHUTDOWN_GRACE=1s",
+		"RATE_GENERATE=1000", "RATE_WRITES=10000")
+	cmd.Env = append(cmd.Env, env...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &service{cmd: cmd}
+	running = append(running, s)
+	line := make([]byte, 256)
+	n, err := out.Read(line)
+	if err != nil {
+		return nil, fmt.Errorf("start of %s: %w", name, err)
+	}
+	s.url = strings.TrimSpace(strings.TrimPrefix(string(line[:n]), "videomsg listens on "))
+	go io.Copy(io.Discard, out) //nolint:errcheck // keeps the pipe open
+	return s, nil
+}
+
+// healthy is a service with its local engines and a cloning service, shared by
+// most tests.
+var healthy = sync.OnceValues(func() (*service, error) {
+	cloning := (&speechtest.OpenVoice{}).Server()
+	return serve("healthy", "OPENVOICE_SERVICE_URL="+cloning.URL)
+})
+
+// recordSpeech lets the service speak what the fake microphone will hear.
+func recordSpeech() error {
+	s, err := healthy()
+	if err != nil {
+		return err
+	}
+	const text = `{"text": "おはようございます。今日はとても良い天気ですね。いつもより少しゆっくり、駅まで歩いてみようと思います。"}`
+	req, err := http.NewRequest(http.MethodPost, s.url+"/api/voices/synthesize", strings.NewReader(text)) //nolint:noctx // the test's timeout ends it
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "audio/wav")
+	req.Header.Set("Prefer", "wait=60")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close() //nolint:errcheck // read only
+	wav, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		return fmt.Errorf("speech for the microphone: %s %.200s %w", res.Status, wav, err)
+	}
+	return os.WriteFile(speechFile, wav, 0o600)
+}
+
+// troubled is a service whose matting server answers nothing but errors.
+var troubled = sync.OnceValues(func() (*service, error) {
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "out of memory", http.StatusInternalServerError)
+	}))
+	return serve("troubled", "REMBG_URL="+broken.URL)
+})
+
+func use(t *testing.T, get func() (*service, error)) string {
+	t.Helper()
+	s, err := get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.url
+}
+
+// submit makes a task without the app.
+func submit(t *testing.T, base string, fields map[string]string) string {
+	t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for k, v := range fields {
+		if err := form.WriteField(k, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w, err := form.CreateFormFile("image", "sample.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := os.ReadFile(portrait)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = w.Write(picture) // a buffer takes everything
+	if err := form.Close(); err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/api/video/generate", &body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", form.FormDataContentType())
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // read only
+	var a struct {
+		TaskID string `json:"task_id"`
+		Detail string `json:"detail"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&a); err != nil || a.TaskID == "" {
+		t.Fatalf("submit: %s %s %v", res.Status, a.Detail, err)
+	}
+	return a.TaskID
+}
+
+// get decodes what the service says at path.
+func get[T any](t *testing.T, base, path string) (v T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // read only
+	if err := json.NewDecoder(res.Body).Decode(&v); err != nil {
+		t.Fatalf("GET %s: %s: %v", path, res.Status, err)
+	}
+	return v
+}
+
+type task struct {
+	Status  string  `json:"status"`
+	Percent float64 `json:"percent"`
+	Error   *struct {
+		Code, Detail string
+	} `json:"error"`
+}
+
+// ended waits for the end of a task.
+func ended(t *testing.T, base, id string) task {
+	t.Helper()
+	for {
+		v := get[task](t, base, "/api/video/status/"+id+"?wait=20")
+		switch v.Status {
+		case "completed", "failed", "canceled":
+			return v
+		}
+	}
+}
