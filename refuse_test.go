@@ -17,6 +17,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/videomsg/videomsg/dsp"
+	"github.com/videomsg/videomsg/dsp/wav"
 )
 
 // hugePNG is a few kB that claim to be 20,000 × 20,000 pixels.
@@ -56,13 +59,23 @@ func bigJPEG(t *testing.T) []byte {
 	return append(b.Bytes(), make([]byte, 11_000_000)...)
 }
 
+// soundFile is half a second of silence.
+func soundFile(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := wav.Encode(&b, dsp.New(16_000, 1, 8_000), wav.PCM16); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
 // TestBadRequestsLeaveNothingBehind sends what clients send by mistake or on
 // purpose, and finds a clear answer, no task, no blob and no temporary file.
 func TestBadRequestsLeaveNothingBehind(t *testing.T) {
 	dir := t.TempDir()
 	s := start(t, dir, "STORAGE_BACKEND=local", "RATE_GENERATE=1000")
 	good := portraitPNG(t, 128)
-	wav := append([]byte("RIFF\x24\x00\x00\x00WAVEfmt "), make([]byte, 20)...)
+	sound := soundFile(t)
 	for name, c := range map[string]struct {
 		fields map[string]any
 		status int
@@ -70,7 +83,7 @@ func TestBadRequestsLeaveNothingBehind(t *testing.T) {
 	}{
 		"no image":           {map[string]any{"text": "はい"}, 422, "FIELD_MISSING"},
 		"no text":            {map[string]any{"image": good}, 422, "FIELD_MISSING"},
-		"text and audio":     {map[string]any{"image": good, "text": "はい", "audio": wav}, 400, "BAD_REQUEST"},
+		"text and audio":     {map[string]any{"image": good, "text": "はい", "audio": sound}, 400, "BAD_REQUEST"},
 		"empty text":         {map[string]any{"image": good, "text": ""}, 422, "FIELD_MISSING"},
 		"blank text":         {map[string]any{"image": good, "text": " \n\t"}, 422, "FIELD_MISSING"},
 		"1,001 characters":   {map[string]any{"image": good, "text": strings.Repeat("あ", 1001)}, 422, "TEXT_TOO_LONG"},
