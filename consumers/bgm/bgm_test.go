@@ -407,4 +407,3 @@ func TestCancelEndsTheStage(t *testing.T) {
 		t.Errorf("a canceled stage left a mix: %v", err)
 	}
 }
-

@@ -6,6 +6,7 @@ package prosody
 import (
 	"context"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/videomsg/videomsg/consumers"
@@ -29,22 +30,28 @@ func Stage(blobs consumers.Blobs) consumers.Stage {
 }
 
 func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, error) {
-	plan, err := Params(w.Job.Request.Prosody).Resolve()
+	wish := w.Job.Request.Prosody
+	whole, err := Params(wish).Resolve()
 	if err != nil {
 		return consumers.Result{}, consumers.Fail("PARAMETER_OUT_OF_RANGE", "A prosody parameter is out of range.", err)
 	}
-	if neutral(plan) {
-		return consumers.Result{Engine: "none", Skipped: true, Remarks: []string{"No change of prosody was asked for."}}, nil
+	plan := rest(whole, w.Job)
+	var timings speech.Timings
+	if err := s.blobs.JSON(ctx, w.Job, events.BlobTimings, &timings); err != nil {
+		return consumers.Result{}, err
 	}
-	if plan = rest(plan, w.Job); neutral(plan) {
-		return consumers.Result{Engine: "voice", Skipped: true, Remarks: []string{"The voice itself spoke with the speed and pitch asked for."}}, nil
+	if err := s.breaks(ctx, w.Job, timings, Pauses(wish, whole), &plan); err != nil {
+		return consumers.Result{}, err
+	}
+	switch {
+	case !neutral(plan):
+	case neutral(whole):
+		return consumers.Result{Engine: "none", Skipped: true, Remarks: []string{"No change of prosody was asked for."}}, nil
+	default:
+		return consumers.Result{Engine: "voice", Skipped: true, Remarks: []string{"The voice itself spoke as it was asked for."}}, nil
 	}
 	sound, err := s.blobs.Sound(ctx, w.Job, events.BlobSpeech)
 	if err != nil {
-		return consumers.Result{}, err
-	}
-	var timings speech.Timings
-	if err := s.blobs.JSON(ctx, w.Job, events.BlobTimings, &timings); err != nil {
 		return consumers.Result{}, err
 	}
 	out, times, report, err := prosody.Apply(sound, plan, func(done float64) error {
@@ -57,11 +64,13 @@ func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, err
 	if err != nil {
 		return consumers.Result{
 			Engine: "original", Skipped: true,
-			Fallback: []engines.Skip{{Engine: "dsp", Err: err}},
+			Fallback: []engines.Skip{{Engine: "dsp", Err: engines.WithReason(err, "the sound could not be changed")}},
 			Remarks:  []string{"The speech could not be changed and is used as it is."},
 		}, nil
 	}
-	return s.store(ctx, w, out, timings.Map(times.Out), report)
+	res, err := s.store(ctx, w, out, carry(timings, times), report)
+	res.Remarks = append(res.Remarks, shares(whole, plan)...)
+	return res, err
 }
 
 func (s stage) store(ctx context.Context, w consumers.Work, out dsp.Audio, timings speech.Timings, report prosody.Report) (consumers.Result, error) {
@@ -102,7 +111,14 @@ func Params(p events.Prosody) prosody.Params {
 	if p.Emotion != "" {
 		out.Emotion = prosody.Emotion(p.Emotion)
 	}
-	out.Pauses = p.Pauses
+	for mark, sec := range p.Pauses {
+		if m := sign(mark); m != "" {
+			if out.Pauses == nil {
+				out.Pauses = map[string]float64{}
+			}
+			out.Pauses[m] = sec
+		}
+	}
 	return out
 }
 
@@ -124,11 +140,41 @@ func rest(p prosody.Plan, job events.Job) prosody.Plan {
 // inaudible is a change of rate not worth a pass over the sound: engines round.
 const inaudible = 0.01
 
-// neutral reports whether p would give the same samples back. Pauses were made
-// by the voice stage.
+// neutral reports whether p would give the same samples back.
 func neutral(p prosody.Plan) bool {
 	n := prosody.NeutralPlan()
 	return p.Semitones == n.Semitones && p.Rate == n.Rate && p.GainDB == n.GainDB && p.Range == n.Range &&
 		p.Formant == n.Formant && p.TiltDB == n.TiltDB && p.TremorCents == n.TremorCents &&
-		p.FinalRise == n.FinalRise && p.PhraseSlopeDB == n.PhraseSlopeDB
+		p.FinalRise == n.FinalRise && p.PhraseSlopeDB == n.PhraseSlopeDB && len(p.Breaks) == 0
+}
+
+// shares says who did what of a change that was asked for.
+func shares(whole, rest prosody.Plan) []string {
+	var voice, here []string
+	for _, c := range []struct {
+		what         string
+		wanted, left bool
+	}{
+		{"pitch", whole.Semitones != 0, rest.Semitones != 0},
+		{"speed", whole.Rate != 1, rest.Rate != 1},
+		{"melody", whole.Range != 1 || whole.FinalRise != 0 || whole.TremorCents != 0, true},
+		{"timbre", whole.Formant != 1 || whole.TiltDB != 0, true},
+		{"loudness", whole.GainDB != 0 || whole.PhraseSlopeDB != 0, true},
+		{"pauses", len(rest.Breaks) > 0, true},
+	} {
+		switch {
+		case c.left && (c.wanted || rest.Semitones != 0 && c.what == "pitch" || rest.Rate != 1 && c.what == "speed"):
+			here = append(here, c.what)
+		case c.wanted:
+			voice = append(voice, c.what)
+		}
+	}
+	var out []string
+	if len(voice) > 0 {
+		out = append(out, "Done by the voice itself: "+strings.Join(voice, ", ")+".")
+	}
+	if len(here) > 0 {
+		out = append(out, "Done afterwards: "+strings.Join(here, ", ")+".")
+	}
+	return out
 }

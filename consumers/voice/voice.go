@@ -52,7 +52,7 @@ func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, err
 	}
 	served, err := s.speak(WithOwner(ctx, req.Owner), speech.Request{
 		Text: string(text), Language: req.Language, Voice: req.Voice, Profile: req.Profile,
-		Rate: plan.Rate, Pitch: plan.Semitones, Pauses: pauses(req.Prosody.Pauses),
+		Rate: plan.Rate, Pitch: plan.Semitones, Pauses: prosody.Pauses(req.Prosody, plan),
 	}, req.Require[Name])
 	switch {
 	case errors.Is(err, speech.ErrConsent):
@@ -111,24 +111,6 @@ func (s stage) uploaded(ctx context.Context, w consumers.Work) (consumers.Result
 	res, err := s.store(ctx, w, sp)
 	res.Engine = "upload"
 	return res, err
-}
-
-// pauses gives the marks their signs.
-func pauses(p map[string]float64) map[string]float64 {
-	if len(p) == 0 {
-		return nil
-	}
-	out := map[string]float64{}
-	for mark, sec := range p {
-		switch mark {
-		case "newline":
-			mark = "\n"
-		case "space":
-			mark = " "
-		}
-		out[mark] = sec
-	}
-	return out
 }
 
 type ownerKey struct{}
