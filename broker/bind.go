@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -32,7 +33,8 @@ const (
 	PartProfiles
 	PartGateway // library, idempotency, limits
 	PartWebhooks
-	PartAll = PartProgress | PartStatus | PartBlobs | PartCache | PartProfiles | PartGateway | PartWebhooks
+	PartOrders
+	PartAll = PartOrders | PartProgress | PartStatus | PartBlobs | PartCache | PartProfiles | PartGateway | PartWebhooks
 )
 
 // bind opens what somebody else has declared.
@@ -63,6 +65,7 @@ func (b *Broker) bind(ctx context.Context, parts Part) error {
 	}{
 		{PartStatus, &b.Status, BucketStatus},
 		{PartCache, &b.Cache, BucketCache},
+		{PartOrders, &b.Orders, BucketOrders},
 		{PartProfiles, &b.Profiles, BucketProfiles},
 		{PartGateway, &b.Library, BucketLibrary},
 		{PartGateway, &b.Idempotency, BucketIdempotency},
@@ -132,8 +135,11 @@ func filters(c jetstream.ConsumerConfig) map[string]bool {
 // Declaring stream, the loop declares it and ends with ErrDeclared.
 type Declaring struct{ jetstream.Stream }
 
-// CreateOrUpdateConsumer implements jetstream.Stream.
+// CreateOrUpdateConsumer implements jetstream.Stream. It does not end with ctx:
+// of loops that run together the first to end stops the others.
 func (s Declaring) CreateOrUpdateConsumer(ctx context.Context, conf jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
 	if _, err := s.Stream.CreateOrUpdateConsumer(ctx, conf); err != nil {
 		return nil, err
 	}

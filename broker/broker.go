@@ -72,6 +72,7 @@ type Broker struct {
 	Blobs    jetstream.ObjectStore
 	Cache    jetstream.KeyValue // of stages
 	Profiles jetstream.KeyValue // cloned voices
+	Orders   jetstream.KeyValue // outside, by stages
 	// What the gateway keeps beside the event stream.
 	Library, Idempotency, Limits, Webhooks jetstream.KeyValue
 	Deliveries                             jetstream.Stream
@@ -97,7 +98,7 @@ func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error
 	}()
 	b.url, b.opts = c.URL, []nats.Option{
 		nats.MaxReconnects(-1),
-		nats.RetryOnFailedConnect(true), // a broker that starts later is waited for in declare
+		nats.RetryOnFailedConnect(true), // a broker that starts later is waited for in patiently
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			log.Warn("broker connection", "err", err)
@@ -118,12 +119,12 @@ func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error
 	if b.BlobJS, err = b.Connect(c.Name + " blobs"); err != nil {
 		return nil, err
 	}
-	if c.Bind {
-		err = b.bind(ctx, cmp.Or(c.Parts, PartAll))
-	} else {
-		err = b.declare(ctx, c)
-	}
-	if err != nil {
+	if err := b.patiently(ctx, log, func(ctx context.Context) error {
+		if c.Bind {
+			return b.bind(ctx, cmp.Or(c.Parts, PartAll))
+		}
+		return b.declare(ctx, c)
+	}); err != nil {
 		return nil, err
 	}
 	return b, nil
@@ -158,21 +159,21 @@ func (c Config) dial(opts []nats.Option) ([]nats.Option, error) {
 // is just starting, or a cluster that elects its leader.
 const patience = 60 * time.Second
 
-// declarePatiently declares the topology as soon as the broker can do it. What is
-// declared by halves is completed by the next try.
-func (b *Broker) declarePatiently(ctx context.Context, log *slog.Logger, c Config) error {
+// patiently calls f as soon as the broker can answer it. What is declared by
+// halves is completed by the next try.
+func (b *Broker) patiently(ctx context.Context, log *slog.Logger, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	told := false
 	for {
 		one, done := context.WithTimeout(ctx, 10*time.Second)
-		err := b.declare(one, c)
+		err := f(one)
 		done()
 		if err == nil || !notYet(err) {
 			return err
 		}
 		if !told {
-			log.WarnContext(ctx, "waiting for the broker", "url", b.Conn.ConnectedUrlRedacted(), "err", err)
+			log.WarnContext(ctx, "waiting for the broker", "err", err)
 			told = true
 		}
 		select {

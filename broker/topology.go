@@ -24,6 +24,7 @@ const (
 	BucketIdempotency = "vm_idempotency" // answers to requests with a key
 	BucketLimits      = "vm_limits"      // recent requests, for rate limits
 	BucketWebhooks    = "vm_webhooks"    // endpoints
+	BucketOrders      = "vm_orders"      // what was ordered outside, by stage and task
 	StreamWebhooks    = "VM_WEBHOOKS"
 )
 
@@ -121,6 +122,7 @@ func (b *Broker) declareGateway(ctx context.Context, replicas int) (err error) {
 		{&b.Profiles, jetstream.KeyValueConfig{Bucket: BucketProfiles, Description: "cloned voices and the consent to them", Storage: jetstream.FileStorage, MaxValueSize: 64 << 10}},
 		{&b.Library, jetstream.KeyValueConfig{Bucket: BucketLibrary, Description: "own music, voices by subject, handled dead letters", Storage: jetstream.FileStorage, MaxValueSize: 64 << 10}},
 		{&b.Idempotency, jetstream.KeyValueConfig{Bucket: BucketIdempotency, Description: "answers to requests with an Idempotency-Key", Storage: jetstream.FileStorage, TTL: 24 * time.Hour, MaxValueSize: 64 << 10}},
+		{&b.Orders, jetstream.KeyValueConfig{Bucket: BucketOrders, Description: "what was ordered outside", Storage: jetstream.FileStorage, TTL: Retention, MaxValueSize: 4 << 10}},
 		{&b.Limits, jetstream.KeyValueConfig{Bucket: BucketLimits, Description: "recent requests", Storage: jetstream.MemoryStorage, TTL: 2 * time.Minute, MaxValueSize: 16 << 10}},
 		{&b.Webhooks, jetstream.KeyValueConfig{Bucket: BucketWebhooks, Description: "addresses that are told when tasks end", Storage: jetstream.FileStorage, MaxValueSize: 16 << 10}},
 	} {

@@ -17,6 +17,9 @@ import (
 // subject, and the refusal counts as success. It may be used concurrently.
 type Publisher struct{ JS jetstream.JetStream }
 
+// stream is where the events are; package broker declares it.
+const stream = "VM_EVENTS"
+
 // patience is how long Publish rides out a broker that is away, as during the
 // election of a new leader.
 const patience = 30 * time.Second
@@ -85,11 +88,7 @@ var errUnsettled = errors.New("the same event is on its way")
 // said returns nil when the stream really has the event that it refused. A
 // replicated stream also refuses while another copy is proposed only.
 func (p Publisher) said(ctx context.Context, e events.Event) error {
-	name, err := p.JS.StreamNameBySubject(ctx, e.Subject())
-	if err != nil {
-		return err
-	}
-	s, err := p.JS.Stream(ctx, name)
+	s, err := p.JS.Stream(ctx, stream)
 	if err != nil {
 		return err
 	}
