@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/videomsg/videomsg/dsp/prosody"
 	"github.com/videomsg/videomsg/events"
 )
 
@@ -140,8 +141,8 @@ func (f *fields) checkProsody(p events.Prosody) {
 		f.fail(badField(codeRange, name+".pauses", "has more than 16 marks"))
 	}
 	for mark, sec := range p.Pauses {
-		if n := len([]rune(mark)); n != 1 && mark != "newline" && mark != "space" {
-			f.fail(badField(codeRange, name+".pauses", "each mark is one character, or newline, or space"))
+		if !slices.Contains(prosody.PauseMarks(), mark) && mark != "newline" && mark != "space" {
+			f.fail(badField(codeRange, name+".pauses", "each mark is newline, space, or one of 、 。 ！ ？ , . ! ? … — ・ ; :"))
 		}
 		if !(sec >= 0 && sec <= 5) {
 			f.fail(badField(codeRange, name+".pauses", "each pause is from 0 to 5 seconds"))
