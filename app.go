@@ -63,7 +63,9 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 	if a.broker, err = broker.Open(ctx, log, c.Broker); err != nil {
 		return nil, err
 	}
-	if a.blobs, err = openStore(ctx, c.Storage, a.broker); err != nil {
+	if c.Broker.Bind && c.Broker.Parts&broker.PartBlobs == 0 {
+		// This process neither reads nor writes blobs.
+	} else if a.blobs, err = openStore(ctx, c.Storage, a.broker); err != nil {
 		return nil, err
 	}
 	if full, ok := a.blobs.(objectstore.Full); ok {
@@ -205,13 +207,19 @@ func (a *app) pipeline(ctx context.Context, back context.Context) error {
 		start(&rear, "status", func() error { return a.project(back) })
 	}
 	if a.conf.Roles.has("gateway") {
-		start(&rear, "notify", func() error { return a.notifier().Serve(back) })
 		start(&rear, "erase", func() error { return a.eraser().Serve(back) })
 		start(&front, "dispatch", func() error { return a.runner.Dispatch(ctx) })
 		start(&front, "admit", func() error { return a.runner.Admit(ctx, a.conf.BulkTasks) })
 	}
-	start(&rear, "profiles", func() error { return followProfiles(back, a.log, a.broker.Profiles, a.profiles) })
-	start(&rear, "cancels", func() error { return cancels.Follow(back, a.log, a.broker.Events) })
+	if a.conf.Roles.has("notify") {
+		start(&rear, "notify", func() error { return a.notifier().Serve(back) })
+	}
+	if a.broker.Profiles != nil {
+		start(&rear, "profiles", func() error { return followProfiles(back, a.log, a.broker.Profiles, a.profiles) })
+	}
+	if a.conf.Roles.works() {
+		start(&rear, "cancels", func() error { return cancels.Follow(back, a.log, a.broker.Events) })
+	}
 	for _, st := range a.stages {
 		if a.conf.Roles.has(st.Name) {
 			start(&front, st.Name, func() error { return a.runner.Serve(ctx, st, cancels) })
@@ -239,6 +247,9 @@ func (a *app) project(ctx context.Context) error {
 	stream, err := js.Stream(ctx, broker.StreamEvents)
 	if err != nil {
 		return err
+	}
+	if a.conf.Broker.Bind {
+		stream = broker.Bound{Stream: stream}
 	}
 	kv, err := js.KeyValue(ctx, broker.BucketStatus)
 	if err != nil {

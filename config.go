@@ -36,6 +36,7 @@ type config struct {
 	Workers     map[string]int // per stage; 0 or absent is the stage's own number
 
 	WebhookPrivate bool
+	Declare        bool // streams, buckets and consumers; or use what is there
 }
 
 type speechConfig struct {
@@ -120,6 +121,12 @@ func settings() []setting {
 		{"BULK_TASKS", "2", "how many tasks of priority `bulk` are in the making at once, over all processes", number(1, 1000, func(c *config) *int { return &c.BulkTasks })},
 		{"NATS_URL", "", "broker to use; empty starts the embedded one", str(func(c *config) *string { return &c.Broker.URL })},
 		{"NATS_CREDS", "", "credentials file for NATS_URL", str(func(c *config) *string { return &c.Broker.Creds })},
+		{"NATS_NKEY", "", "file with an nkey seed for NATS_URL", str(func(c *config) *string { return &c.Broker.NKey })},
+		{"NATS_INBOX", "", "prefix of this user's inboxes, such as _INBOX_gateway; empty is _INBOX", str(func(c *config) *string { return &c.Broker.Inbox })},
+		{"NATS_CA", "", "file with the certificates that may sign the broker's", str(func(c *config) *string { return &c.Broker.CA })},
+		{"NATS_CERT", "", "file with this client's certificate", str(func(c *config) *string { return &c.Broker.Cert })},
+		{"NATS_KEY", "", "file with its key", str(func(c *config) *string { return &c.Broker.Key })},
+		{"NATS_DECLARE", "true", "`false` uses the streams, buckets and consumers that `videomsg bootstrap` has declared", flagged(func(c *config) *bool { return &c.Declare })},
 		{"NATS_LISTEN", "", "host:port on which the embedded broker serves other processes; empty for none", str(func(c *config) *string { return &c.Broker.Listen })},
 		{"NATS_SYNC", "false", "fsync before every acknowledgement instead of every second", flagged(func(c *config) *bool { return &c.Broker.Sync })},
 		{"NATS_REPLICAS", "1", "copies of streams and buckets: 1, 3 or 5", number(1, 5, func(c *config) *int { return &c.Broker.Replicas })},
@@ -220,12 +227,17 @@ func logLevel(c *config, v string) error {
 	return nil
 }
 
-// loadConfig reads every setting and reports all that are wrong.
-func loadConfig(getenv func(string) string) (config, error) {
-	c := config{Workers: map[string]int{}}
+// loadConfig reads every setting and reports all that are wrong, for a process
+// with these roles.
+func loadConfig(getenv func(string) string, as ...string) (config, error) {
+	c := config{Workers: map[string]int{}, Roles: as}
 	var errs []error
 	for _, s := range settings() {
-		v := getenv(s.name)
+		v, err := value(getenv, s.name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		if v == "" {
 			v = s.def
 		}
@@ -233,10 +245,14 @@ func loadConfig(getenv func(string) string) (config, error) {
 			continue
 		}
 		if err := s.set(&c, v); err != nil {
+			if secret(s.name) {
+				v = "…"
+			}
 			errs = append(errs, fmt.Errorf("%s=%q: %w", s.name, v, err))
 		}
 	}
 	c.Broker.Name = "videomsg"
+	c.Broker.Bind = !c.Declare
 	c.Broker.DataDir = filepath.Join(c.DataDir, "broker")
 	if c.Storage.Root == "" {
 		c.Storage.Root = filepath.Join(c.DataDir, "blobs")
@@ -245,14 +261,24 @@ func loadConfig(getenv func(string) string) (config, error) {
 		errs = append(errs, errors.New("S3_BUCKET_NAME is required for STORAGE_BACKEND=s3"))
 	}
 	c.Gateway.Production = c.Environment == "production"
-	if err := c.Gateway.Validate(); err != nil {
-		errs = append(errs, err)
+	if c.Roles.has("gateway") {
+		errs = append(errs, c.checkGateway())
 	}
-	if c.Gateway.Secret == "" && !loopback(c.Listen) {
-		errs = append(errs, fmt.Errorf("LISTEN=%q: without JWT_SECRET_KEY the gateway listens on loopback only", c.Listen))
+	if c.Gateway.Production && strings.HasPrefix(c.Broker.URL, "nats://") {
+		errs = append(errs, errors.New("NATS_URL must begin with tls:// with ENVIRONMENT=production"))
 	}
+	c.Broker.Parts = c.Roles.parts()
 	if err := c.Broker.Validate(); err != nil {
 		errs = append(errs, err)
 	}
 	return c, errors.Join(errs...)
+}
+
+// checkGateway reports what only a process that serves the API must get right.
+func (c config) checkGateway() error {
+	err := c.Gateway.Validate()
+	if c.Gateway.Secret == "" && !loopback(c.Listen) {
+		err = errors.Join(err, fmt.Errorf("LISTEN=%q: without JWT_SECRET_KEY the gateway listens on loopback only", c.Listen))
+	}
+	return err
 }

@@ -17,13 +17,16 @@ import (
 
 // commands is the command line.
 type commands struct {
-	Serve   serveCmd   `cmd:"" help:"Run the service: gateway, stages and status, with an embedded broker unless NATS_URL is set."`
-	Send    sendCmd    `cmd:"" help:"Make one video from a portrait and a text."`
-	Replay  replayCmd  `cmd:"" help:"Print recorded events as a timeline."`
-	Rebuild rebuildCmd `cmd:"" help:"Fold the status bucket from the stream again and compare."`
-	Token   tokenCmd   `cmd:"" help:"Print a token for the API, signed with JWT_SECRET_KEY."`
-	Doctor  doctorCmd  `cmd:"" help:"Check programs, voices, disk, broker and store, and say how to mend what is missing."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve     serveCmd     `cmd:"" help:"Run the service: gateway, stages and status, with an embedded broker unless NATS_URL is set."`
+	Send      sendCmd      `cmd:"" help:"Make one video from a portrait and a text."`
+	Replay    replayCmd    `cmd:"" help:"Print recorded events as a timeline."`
+	Rebuild   rebuildCmd   `cmd:"" help:"Fold the status bucket from the stream again and compare."`
+	Token     tokenCmd     `cmd:"" help:"Print a token for the API, signed with JWT_SECRET_KEY."`
+	Doctor    doctorCmd    `cmd:"" help:"Check programs, voices, disk, broker and store, and say how to mend what is missing."`
+	Bootstrap bootstrapCmd `cmd:"" help:"Declare streams, buckets and consumers on NATS_URL, as its operator."`
+	Keys      keysCmd      `cmd:"" help:"Make the keys, certificates and secrets of an installation."`
+	Env       envCmd       `cmd:"" help:"Print every setting: environment variable, default, meaning."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 // env is what a command may use of its surroundings.
@@ -36,7 +39,11 @@ type env struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal stops at once
-	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
+	err := checkNames(os.Environ())
+	if err == nil {
+		err = run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "videomsg:", err)
 		os.Exit(1)
 	}

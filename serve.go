@@ -23,11 +23,12 @@ type serveCmd struct {
 
 // Run serves until the context ends.
 func (c serveCmd) Run(e *env) error {
-	conf, err := loadConfig(e.getenv)
+	as, err := parseRoles(c.Roles)
 	if err != nil {
 		return err
 	}
-	if conf.Roles, err = parseRoles(c.Roles); err != nil {
+	conf, err := loadConfig(e.getenv, as...)
+	if err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: conf.LogLevel}))
@@ -55,6 +56,9 @@ func serve(ctx context.Context, log *slog.Logger, conf config, ready func(url st
 	feedDone, pipeDone := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(feedDone)
+		if !conf.Roles.has("gateway") {
+			return
+		}
 		if err := feed.Follow(work, a.broker.Conn, a.broker.Status, a.broker.Events); err != nil {
 			failed <- err
 		}
@@ -94,7 +98,15 @@ func serve(ctx context.Context, log *slog.Logger, conf config, ready func(url st
 // may take their time, headers may not.
 func (a *app) server(base context.Context, feed *gateway.Feed) *http.Server {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	g := gateway.New(a.conf.Gateway, gateway.Deps{
+	if !a.conf.Roles.has("gateway") {
+		return a.limited(a.probes(), base)
+	}
+	return a.limited(a.api(feed), base)
+}
+
+// api is the gateway on what this process has.
+func (a *app) api(feed *gateway.Feed) http.Handler {
+	return gateway.New(a.conf.Gateway, gateway.Deps{
 		Log: a.log, Tasks: a.tasks, Submit: a.pub, Blobs: a.blobs, JS: a.broker.JS, Stream: a.broker.Events, Feed: feed,
 		Library: a.broker.Library, Idempotency: a.broker.Idempotency, Limits: a.broker.Limits,
 		Webhooks: webhooks{a.notifier(), a.conf.WebhookPrivate},
@@ -115,8 +127,12 @@ func (a *app) server(base context.Context, feed *gateway.Feed) *http.Server {
 		Health:      a.health,
 		Web:         web.Handler(),
 	})
+}
+
+// limited is a server for h that bounds what slow clients cost.
+func (a *app) limited(h http.Handler, base context.Context) *http.Server { //nolint:revive // the server's contexts descend from base
 	return &http.Server{
-		Handler: g, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ReadTimeout: 10 * time.Minute,
 		BaseContext: func(net.Listener) context.Context { return base },
 		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -81,6 +82,7 @@ type Broker struct {
 	srv                                    *server.Server // nil: a cluster elsewhere
 	conns                                  []*nats.Conn
 	unlock                                 func() error
+	denied                                 atomic.Pointer[error] // the last thing the user may not do
 }
 
 // Open starts or dials the broker and declares the topology. It fails when
@@ -101,6 +103,9 @@ func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error
 		nats.RetryOnFailedConnect(true), // a broker that starts later is waited for in patiently
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				b.denied.Store(&err)
+			}
 			log.Warn("broker connection", "err", err)
 		}),
 	}
