@@ -68,7 +68,10 @@ func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, err
 func (s stage) job(ctx context.Context, w consumers.Work, dir string) (avatar.Job, error) {
 	j := avatar.Job{
 		Task: w.Task, Dir: dir, Progress: w.Progress, Options: options(w.Job.Request.Video),
-		Title: "videomsg", Comment: "AI generated",
+		Tags: [][2]string{{"title", "videomsg"}, {"comment", "AI generated"}},
+	}
+	if l := w.Job.Request.Video.Label; l != "off" {
+		j.Label, j.Corner = "AI生成", avatar.Corner(l)
 	}
 	var err error
 	if j.Image, err = s.picture(ctx, w.Job, first(w.Job, events.BlobImage, events.BlobPortrait)); err != nil {
@@ -158,9 +161,6 @@ func options(v events.Video) portrait.Options {
 	}
 	if v.Motion != nil {
 		o.Motion = *v.Motion
-	}
-	if v.Label != "off" {
-		o.Label = "AI生成"
 	}
 	return o
 }

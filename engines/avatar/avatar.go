@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"time"
 
 	"github.com/videomsg/videomsg/dsp"
 	"github.com/videomsg/videomsg/engines"
@@ -26,9 +27,12 @@ type Job struct {
 	Sound      string    // path of the WAV file to be heard, as long as Voice
 	Phones     []portrait.Phone
 	Options    portrait.Options
-	Subtitles  string // path of an ASS file to burn in; empty for none
-	Title      string // container metadata
-	Comment    string
+	Label      string             // says that the video is synthetic; of [portrait.LabelGlyphs]; empty for none
+	Corner     Corner             // where the label stands
+	Subtitles  string             // path of an ASS file in Dir to burn in; empty for none
+	Captions   string             // path of an SRT file for a track of its own; empty for none
+	Language3  string             // of Captions, ISO 639-2
+	Tags       [][2]string        // container metadata
 	Dir        string             // private directory for files; the caller removes it
 	Progress   func(done float64) // may be called from any goroutine
 }
@@ -46,30 +50,56 @@ type Video struct {
 // Chain is the avatar engines in order of preference.
 type Chain = engines.Chain[Job, Video]
 
+// progress says how far the job is.
+func (j Job) progress(done float64) {
+	if j.Progress != nil {
+		j.Progress(done)
+	}
+}
+
 // Portrait animates the face on this machine; it needs ffmpeg for the encoding.
 func Portrait(faces *face.Detector, threads int) engines.Engine[Job, Video] {
-	return engines.Engine[Job, Video]{Name: "portrait", Run: func(ctx context.Context, j Job) (Video, error) {
-		return render(ctx, j, faces, threads)
-	}}
+	return local{faces: faces, threads: threads}.portrait()
 }
 
 // Still shows the portrait unmoved while the sound plays.
 func Still(faces *face.Detector, threads int) engines.Engine[Job, Video] {
+	return local{faces: faces, threads: threads}.still()
+}
+
+// local is what the engines of this machine run on.
+type local struct {
+	faces   *face.Detector
+	threads int
+	program string        // empty: ffmpeg
+	stall   time.Duration // see encoder
+}
+
+func (l local) portrait() engines.Engine[Job, Video] {
+	return engines.Engine[Job, Video]{Name: "portrait", Run: func(ctx context.Context, j Job) (Video, error) {
+		v, err := l.render(ctx, j)
+		return v, blameEncoder(err)
+	}}
+}
+
+func (l local) still() engines.Engine[Job, Video] {
 	return engines.Engine[Job, Video]{Name: "still", Run: func(ctx context.Context, j Job) (Video, error) {
 		j.Options.Style = portrait.Static
-		j.Subtitles = "" // what failed before may have been these
-		return render(ctx, j, faces, threads)
+		// What failed before may have been these.
+		j.Subtitles, j.Captions = "", ""
+		v, err := l.render(ctx, j)
+		return v, blameEncoder(err)
 	}}
 }
 
 // render draws every frame into the encoder.
-func render(ctx context.Context, j Job, faces *face.Detector, threads int) (Video, error) {
+func (l local) render(ctx context.Context, j Job) (Video, error) {
 	o := j.Options
-	o.Threads = threads
+	o.Threads = l.threads
 	in := portrait.Input{
-		Image: j.Image, Alpha: j.Alpha, Background: j.Background, Detector: faces, Voice: j.Voice, Phones: j.Phones,
+		Image: j.Image, Alpha: j.Alpha, Background: j.Background, Detector: l.faces, Voice: j.Voice, Phones: j.Phones,
 	}
-	enc := &encoder{job: j, threads: threads, seconds: j.Voice.Duration().Seconds()}
+	enc := &encoder{job: j, program: l.program, threads: l.threads, stall: l.stall, seconds: j.Voice.Duration().Seconds()}
 	defer enc.abort()
 	report, err := portrait.Render(o, in, func(f *portrait.Frame) error { return enc.frame(ctx, f) })
 	if err != nil {
@@ -82,9 +112,7 @@ func render(ctx context.Context, j Job, faces *face.Detector, threads int) (Vide
 		return Video{}, fmt.Errorf("encode video: %w", err)
 	}
 	v := Video{Path: path, Poster: enc.poster, Style: report.Style, Timing: report.Timing, Remarks: remarks(report)}
-	format, err := Verify(path, report.Seconds, report.W, report.H)
-	v.Seconds = format.Video
-	return v, err
+	return j.verified(ctx, v, report.W, report.H)
 }
 
 func classify(err error) error {
@@ -92,7 +120,7 @@ func classify(err error) error {
 	case errors.Is(err, portrait.ErrInput), errors.Is(err, portrait.ErrOptions):
 		return fmt.Errorf("%w: %w", engines.ErrInput, err)
 	case errors.Is(err, portrait.ErrNoFace):
-		return fmt.Errorf("%w: %w", engines.ErrPermanent, err)
+		return engines.WithReason(fmt.Errorf("%w: %w", engines.ErrPermanent, err), "no face that can be animated was found")
 	default:
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/videomsg/videomsg/engines"
 	"github.com/videomsg/videomsg/engines/ffmpeg"
 	"github.com/videomsg/videomsg/vision/portrait"
 )
@@ -21,16 +22,24 @@ import (
 // It starts with the first frame, because only then the size is known.
 type encoder struct {
 	job     Job
+	program string // empty: ffmpeg
 	threads int
+	stall   time.Duration // how long ffmpeg may take no frame; 0 means 45 s
 	seconds float64
+	stamp   *stamp
+	own     []byte // a frame with the stamp on it
 	pipe    *io.PipeWriter
 	done    chan struct{}
 	failed  error // of ffmpeg, once done is closed
 	path    string
 	poster  string
 	frames  int
-	cancel  context.CancelFunc
+	cancel  context.CancelCauseFunc
+	watch   *time.Timer
 }
+
+// errStalled is an ffmpeg that hangs.
+var errStalled = errors.New("the encoder hangs")
 
 // frame hands on one frame; it blocks while ffmpeg is busy.
 func (e *encoder) frame(ctx context.Context, f *portrait.Frame) error {
@@ -39,39 +48,74 @@ func (e *encoder) frame(ctx context.Context, f *portrait.Frame) error {
 			return err
 		}
 	}
-	for _, plane := range [][]byte{f.Y, f.U, f.V} {
+	e.watch.Reset(e.patience())
+	planes := [][]byte{f.Y, f.U, f.V}
+	if e.stamp != nil {
+		planes = e.stamped(f)
+	}
+	for _, plane := range planes {
 		if _, err := e.pipe.Write(plane); err != nil {
 			return fmt.Errorf("hand frame to encoder: %w", err)
 		}
 	}
 	e.frames++
-	if e.job.Progress != nil && e.seconds > 0 {
+	if e.seconds > 0 {
 		// The last hundredth is ffmpeg's, which is a few frames behind.
-		e.job.Progress(0.99 * float64(e.frames) / (e.seconds*float64(e.fps()) + 1))
+		e.job.progress(0.99 * float64(e.frames) / (e.seconds*float64(e.job.fps()) + 1))
 	}
 	return ctx.Err()
 }
 
-func (e *encoder) fps() int {
-	if e.job.Options.FPS == 0 {
-		return 25
-	}
-	return e.job.Options.FPS
+// stamped is the frame with the label on it. It is a copy, since a renderer may
+// give the same frame again.
+func (e *encoder) stamped(f *portrait.Frame) [][]byte {
+	n := len(f.Y)
+	e.own = append(append(append(e.own[:0], f.Y...), f.U...), f.V...)
+	c := &portrait.Frame{W: f.W, H: f.H, Y: e.own[:n], U: e.own[n : n+len(f.U)], V: e.own[n+len(f.U):]}
+	e.stamp.draw(c)
+	return [][]byte{e.own}
 }
 
-func (e *encoder) start(ctx context.Context, f *portrait.Frame) error {
+func (e *encoder) patience() time.Duration {
+	if e.stall > 0 {
+		return e.stall
+	}
+	return 45 * time.Second
+}
+
+func (j Job) fps() int {
+	if j.Options.FPS == 0 {
+		return 25
+	}
+	return j.Options.FPS
+}
+
+func (e *encoder) start(ctx context.Context, f *portrait.Frame) (err error) {
+	if e.job.Label != "" {
+		if e.stamp, err = newStamp(e.job.Label, e.job.Corner, f.W, f.H); err != nil {
+			return err
+		}
+	}
 	e.poster = filepath.Join(e.job.Dir, "poster.jpg")
-	if err := writePoster(e.poster, f); err != nil {
+	if err := writePoster(e.poster, f, e); err != nil {
 		return err
 	}
 	pr, pw := io.Pipe()
 	e.pipe, e.done = pw, make(chan struct{})
 	e.path = filepath.Join(e.job.Dir, "video.mp4")
-	ctx, e.cancel = context.WithCancel(ctx)
+	if err := os.Remove(e.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err // of an engine before
+	}
+	name := e.program
+	if name == "" {
+		name = "ffmpeg"
+	}
+	ctx, e.cancel = context.WithCancelCause(ctx)
+	e.watch = time.AfterFunc(e.patience(), func() { e.cancel(errStalled) })
 	go func() {
 		defer close(e.done)
 		e.failed = ffmpeg.Run(ctx, ffmpeg.Cmd{
-			Name: "ffmpeg", Package: "ffmpeg", Args: e.args(f.W, f.H), Stdin: pr, Dir: e.job.Dir, CPU: time.Hour,
+			Name: name, Package: "ffmpeg", Args: e.args(f.W, f.H), Stdin: pr, Dir: e.job.Dir, CPU: time.Hour,
 		})
 		pr.CloseWithError(errors.Join(errEncoder, e.failed))
 	}()
@@ -80,34 +124,61 @@ func (e *encoder) start(ctx context.Context, f *portrait.Frame) error {
 
 var errEncoder = errors.New("the encoder has ended")
 
-// args is the command line. Sizes and colours are said for input and output;
-// the length is said exactly, since -shortest overshoots by up to seconds; the
-// key frames are two seconds apart for seeking; faststart lets players begin
-// before everything is there.
+// args is the command line. Sizes and colours are said for input and output.
 func (e *encoder) args(w, h int) []string {
-	fps := e.fps()
-	colour := []string{"-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"}
+	fps := e.job.fps()
 	args := []string{"-hide_banner", "-nostdin", "-v", "error", "-y"}
 	args = append(args, "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", fmt.Sprintf("%dx%d", w, h), "-r", strconv.Itoa(fps))
-	args = append(args, colour...)
-	args = append(args, "-i", "pipe:0", "-protocol_whitelist", "file", "-f", "wav", "-i", e.job.Sound, "-map", "0:v:0", "-map", "1:a:0")
+	args = append(args, bt709...)
+	args = append(args, "-i", "pipe:0", "-protocol_whitelist", "file", "-f", "wav", "-i", e.job.Sound)
+	args = append(args, e.job.softInput()...)
+	args = append(args, "-map", "0:v:0", "-map", "1:a:0")
 	if e.job.Subtitles != "" {
 		args = append(args, "-vf", "ass="+filepath.Base(e.job.Subtitles))
 	}
-	args = append(args, colour...)
+	return append(append(args, e.job.output(2, e.threads, e.seconds)...), e.path)
+}
+
+// bt709 tags what is encoded as what it is.
+var bt709 = []string{"-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"}
+
+// softInput is the caption track's input, if there is one.
+func (j Job) softInput() []string {
+	if j.Captions == "" {
+		return nil
+	}
+	return []string{"-protocol_whitelist", "file", "-f", "srt", "-sub_charenc", "UTF-8", "-i", j.Captions}
+}
+
+// output is how every video is written, whoever made its pictures. The length is
+// said exactly, since -shortest overshoots by up to seconds; the key frames are
+// two seconds apart for seeking; faststart lets players begin before everything
+// is there. Input number captions is the caption track.
+func (j Job) output(captions, threads int, seconds float64) []string {
+	fps := j.fps()
+	args := append([]string{}, bt709...)
+	if j.Captions != "" {
+		language := j.Language3
+		if language == "" {
+			language = "und"
+		}
+		args = append(args, "-map", strconv.Itoa(captions)+":s:0", "-c:s", "mov_text", "-metadata:s:s:0", "language="+language)
+	}
 	args = append(args,
-		"-t", strconv.FormatFloat(e.seconds, 'f', 6, 64),
+		"-t", strconv.FormatFloat(seconds, 'f', 6, 64),
 		"-c:v", "libx264", "-preset", "veryfast", "-crf", "21", "-pix_fmt", "yuv420p",
-		"-g", strconv.Itoa(2*fps), "-threads", strconv.Itoa(max(e.threads, 1)),
+		"-g", strconv.Itoa(2*fps), "-threads", strconv.Itoa(max(threads, 1)),
 		"-c:a", "aac", "-b:a", "128k", "-ar", "48000",
 		"-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact",
+		// -timelimit counts processor seconds; it ends an ffmpeg that spins.
+		"-timelimit", strconv.Itoa(120+int(60*seconds)),
 		"-movflags", "+faststart+use_metadata_tags")
-	for _, m := range [][2]string{{"title", e.job.Title}, {"comment", e.job.Comment}} {
+	for _, m := range j.Tags {
 		if m[1] != "" {
 			args = append(args, "-metadata", m[0]+"="+m[1])
 		}
 	}
-	return append(args, "-f", "mp4", e.path)
+	return append(args, "-f", "mp4")
 }
 
 // finish closes the pictures and waits for the file.
@@ -118,8 +189,11 @@ func (e *encoder) finish() (string, error) {
 	if err := e.pipe.Close(); err != nil {
 		return "", err
 	}
+	// What is left to encode and to move to the front takes longer with length.
+	e.watch.Reset(e.patience() + time.Duration(e.seconds*float64(time.Second)))
 	<-e.done
-	e.cancel()
+	e.watch.Stop()
+	e.cancel(nil)
 	return e.path, e.failed
 }
 
@@ -128,7 +202,8 @@ func (e *encoder) abort() {
 	if e.pipe == nil {
 		return
 	}
-	e.cancel()
+	e.watch.Stop()
+	e.cancel(nil)
 	e.pipe.CloseWithError(context.Canceled)
 	<-e.done
 }
@@ -141,13 +216,35 @@ func (e *encoder) err() error {
 	return e.failed
 }
 
+// blameEncoder gives what went wrong with ffmpeg words for the user.
+func blameEncoder(err error) error {
+	var r interface{ Reason() string }
+	switch {
+	case err == nil || errors.As(err, &r):
+		return err
+	case errors.Is(err, errStalled):
+		return engines.WithReason(err, "the encoder stopped responding")
+	case errors.Is(err, ErrBadVideo):
+		return engines.WithReason(err, "the finished video was not as it should be")
+	}
+	if _, ok := errors.AsType[*ffmpeg.ExitError](err); ok {
+		return engines.WithReason(err, "the video could not be encoded")
+	}
+	return err
+}
+
 // writePoster writes a frame as JPEG.
-func writePoster(path string, f *portrait.Frame) (err error) {
+func writePoster(path string, f *portrait.Frame, e *encoder) (err error) {
+	y, u, v := f.Y, f.U, f.V
+	if e.stamp != nil {
+		all := e.stamped(f)[0]
+		y, u, v = all[:len(y)], all[len(y):len(y)+len(u)], all[len(y)+len(u):]
+	}
 	img := image.NewRGBA(image.Rect(0, 0, f.W, f.H))
-	for y := range f.H {
+	for row := range f.H {
 		for x := range f.W {
-			i := (y/2)*(f.W/2) + x/2
-			img.SetRGBA(x, y, rgb(f.Y[y*f.W+x], f.U[i], f.V[i]))
+			i := (row/2)*(f.W/2) + x/2
+			img.SetRGBA(x, row, rgb(y[row*f.W+x], u[i], v[i]))
 		}
 	}
 	file, err := os.Create(path)

@@ -19,7 +19,7 @@ type Format struct {
 }
 
 // Probe reads the structure of an MP4 file, which must have one AVC and one AAC
-// track and its index at the start.
+// track, at most one track of captions, and its index at the start.
 func Probe(path string) (Format, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -49,14 +49,17 @@ func Probe(path string) (Format, error) {
 			out.Audio = trackSeconds(t, info.Timescale)
 		}
 	}
-	if pictures != 1 || sounds != 1 || len(info.Tracks) != 2 {
+	if pictures != 1 || sounds != 1 || len(info.Tracks) > 3 {
 		return Format{}, fmt.Errorf("%w: %d picture and %d sound tracks of %d", ErrBadVideo, pictures, sounds, len(info.Tracks))
 	}
 	return out, nil
 }
 
+// frame is the longest frame there is, in seconds, and a little for rounding.
+const frame = 1/10.0 + 0.002
+
 // Verify probes the file and checks that both tracks are seconds long within
-// 0.1 s and that the picture has w × h pixels.
+// 0.1 s, and equally long within a frame, and that the picture has w × h pixels.
 func Verify(path string, seconds float64, w, h int) (Format, error) {
 	f, err := Probe(path)
 	switch {
@@ -64,6 +67,8 @@ func Verify(path string, seconds float64, w, h int) (Format, error) {
 		return f, err
 	case f.Width != w || f.Height != h:
 		return f, fmt.Errorf("%w: %d×%d pixels, want %d×%d", ErrBadVideo, f.Width, f.Height, w, h)
+	case math.Abs(f.Video-f.Audio) > frame:
+		return f, fmt.Errorf("%w: %.3f s of picture beside %.3f s of sound", ErrBadVideo, f.Video, f.Audio)
 	case math.Abs(f.Video-seconds) > 0.1 || math.Abs(f.Audio-seconds) > 0.1:
 		return f, fmt.Errorf("%w: %.3f s of picture, %.3f s of sound, want %.3f s", ErrBadVideo, f.Video, f.Audio, seconds)
 	}
