@@ -16,7 +16,10 @@ type tokenCmd struct {
 
 // Run prints a token.
 func (c tokenCmd) Run(e *env) error {
-	secret := e.getenv("JWT_SECRET_KEY")
+	secret, err := value(e.getenv, "JWT_SECRET_KEY")
+	if err != nil {
+		return err
+	}
 	if secret == "" {
 		return errors.New("JWT_SECRET_KEY is not set: without it the service asks nobody for a token")
 	}

@@ -5,11 +5,11 @@ package broker
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -33,7 +33,8 @@ type Config struct {
 	DataDir  string        // of the embedded server
 	Listen   string        // host:port for the embedded server to listen on; empty: in process only
 	Sync     bool          // fsync before every acknowledgement instead of every second
-	Replicas int           // of streams and buckets; 0 means 1
+	Replicas int           // of streams and buckets; 0 keeps what is there, or makes 1
+	Update   bool          // change streams and buckets that exist with other settings
 	MaxBytes int64         // of the event stream; 0 means 4 GiB
 	CacheTTL time.Duration // of what stages made; 0 means 30 minutes
 }
@@ -82,18 +83,23 @@ type Broker struct {
 	srv                                    *server.Server // nil: a cluster elsewhere
 	conns                                  []*nats.Conn
 	unlock                                 func() error
-	denied                                 atomic.Pointer[error] // the last thing the user may not do
 }
 
 // Open starts or dials the broker and declares the topology. It fails when
-// another process uses the same data directory, and when a stream exists with
-// settings that an update may not change.
+// another process uses the same data directory, with ErrDiffers when a stream
+// exists in a cluster with other settings than c asks for, and after a minute when
+// the broker does not answer.
 func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	b := &Broker{}
+	opening, give := context.WithCancelCause(ctx)
+	defer give(nil)
 	defer func() {
+		if cause := context.Cause(opening); err != nil && ctx.Err() == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+			err = cause // the broker answers a denied request with silence
+		}
 		if err != nil {
 			b.Close()
 		}
@@ -103,10 +109,16 @@ func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error
 		nats.RetryOnFailedConnect(true), // a broker that starts later is waited for in patiently
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			if errors.Is(err, nats.ErrPermissionViolation) {
-				b.denied.Store(&err)
+			if refused(err) {
+				give(fmt.Errorf("broker: %w", err))
 			}
 			log.Warn("broker connection", "err", err)
+		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			if refused(err) {
+				give(fmt.Errorf("connect to broker: %w", err))
+			}
+			log.Debug("broker connection", "err", err)
 		}),
 	}
 	if c.URL == "" {
@@ -124,15 +136,30 @@ func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error
 	if b.BlobJS, err = b.Connect(c.Name + " blobs"); err != nil {
 		return nil, err
 	}
-	if err := b.patiently(ctx, log, func(ctx context.Context) error {
+	if err := b.patiently(opening, log, func(ctx context.Context) error {
 		if c.Bind {
 			return b.bind(ctx, cmp.Or(c.Parts, PartAll))
 		}
-		return b.declare(ctx, c)
+		return b.declare(ctx, log, c)
 	}); err != nil {
 		return nil, err
 	}
 	return b, nil
+}
+
+// refused reports whether waiting will not help: the broker knows us and does not
+// want us, or is not the one we trust.
+func refused(err error) bool {
+	for _, e := range []error{
+		nats.ErrPermissionViolation, nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAccountAuthExpired,
+		nats.ErrSecureConnRequired, nats.ErrSecureConnWanted,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return untrusted
 }
 
 // dial adds what a server elsewhere asks for.
