@@ -41,7 +41,7 @@ func (b *Breaker) Do(ctx context.Context, f func() error) error {
 	}
 	done, err := b.cb.Allow()
 	if err != nil {
-		return fmt.Errorf("%s: %w", err, ErrUnavailable)
+		return fmt.Errorf("%w: %w", err, ErrUnavailable)
 	}
 	err = f()
 	switch {

@@ -1,6 +1,12 @@
 package engines
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/sony/gobreaker/v2"
+)
 
 // WithReason gives err words for the user: why the engine did not serve, without
 // anything about this machine or the service's answer.
@@ -23,11 +29,23 @@ func Reason(err error) string {
 	switch {
 	case errors.As(err, &r):
 		return r.Reason()
+	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
+		return "paused after repeated failures"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "did not answer in time"
 	case errors.Is(err, ErrUnavailable):
 		return "unavailable"
+	case isNetwork(err):
+		return "could not be reached"
 	case errors.Is(err, ErrPermanent):
 		return "refused the input"
 	default:
 		return "failed"
 	}
+}
+
+// isNetwork reports whether no answer came at all.
+func isNetwork(err error) bool {
+	_, ok := errors.AsType[net.Error](err)
+	return ok
 }

@@ -49,7 +49,7 @@ func Stage(blobs consumers.Blobs, faces *face.Detector, remove, refine cutout.Ch
 }
 
 // version changes when the same request gives another picture than before.
-const version = "1"
+const version = "2"
 
 // content is what the picture depends on.
 func (s stage) content(job events.Job) string {
@@ -77,6 +77,7 @@ type portrait struct {
 	cut    *image.NRGBA // the person, nil while nothing is cut out
 	back   *image.NRGBA // what is behind the person, nil for nothing
 	faces  []image.Rectangle
+	shot   *shot // nil while nothing is cropped
 	report analysis
 }
 
@@ -95,23 +96,31 @@ func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, err
 	}
 	w.Progress(0.2)
 	res := consumers.Result{Engine: "original"}
+	if spec, err = p.suit(spec, w.Job.Request, &res); err != nil {
+		return consumers.Result{}, err
+	}
+	remove := p.has(req, Remove) && spec.Kind != background.Original
 	if p.has(req, Crop) {
-		if err := p.crop(req, side(w.Job.Request)); err != nil {
+		if err := p.approach(req, side(w.Job.Request), remove || p.cut != nil); err != nil {
 			return consumers.Result{}, err
 		}
 	}
 	if p.has(req, Enhance) {
-		p.img = vision.Enhance(p.img, vision.Gentle, p.face())
+		p.enhance()
 	}
 	w.Progress(0.4)
-	if p.has(req, Remove) && spec.Kind != background.Original {
+	if remove {
 		if err := s.cut(ctx, w.Job.Request, p, &res); err != nil {
 			return consumers.Result{}, err
 		}
 	}
+	scene, person := p.img, p.cut
+	if p.shot != nil {
+		p.frame()
+	}
 	w.Progress(0.7)
 	if p.cut != nil && p.has(req, Background) {
-		if err := s.putBehind(ctx, w.Job, spec, p); err != nil {
+		if err := s.putBehind(ctx, w.Job, spec, p, scene, person); err != nil {
 			return consumers.Result{}, err
 		}
 	}
@@ -158,6 +167,8 @@ func (s stage) read(ctx context.Context, job events.Job) (*portrait, error) {
 	}
 	if n > 1 {
 		p.faces[0], p.faces[n-1] = p.faces[n-1], p.faces[0]
+		found.Check(pic.Image, n-1)
+		p.report.Usable, p.report.Reasons = found.Usable, found.Reasons
 	}
 	if vision.AlreadyCutOut(pic.Image) {
 		p.cut = pic.Image
@@ -173,29 +184,28 @@ func (p *portrait) face() image.Rectangle {
 	return p.faces[0]
 }
 
-// crop frames the face and brings the picture to its final size.
-func (p *portrait) crop(req events.Image, long int) error {
-	aspect, err := vision.ParseAspect(req.Aspect)
-	if req.Aspect == "" {
-		aspect, err = vision.Aspect{W: 1, H: 1}, nil
+// suit chooses another background where the one asked for cannot be shown: a
+// video is not transparent, and what came cut out has no background of its own.
+func (p *portrait) suit(spec background.Spec, r events.Request, res *consumers.Result) (background.Spec, error) {
+	switch {
+	case r.Kind == events.KindImage:
+		return spec, nil
+	case spec.Kind == background.Transparent:
+		res.Remarks = append(res.Remarks, "A video cannot be transparent: the default background is used.")
+	case p.cut != nil && (spec.Kind == background.Original || spec.Kind == background.Blur):
+		res.Remarks = append(res.Remarks, "The picture came without a background: the default one is used.")
+	default:
+		return spec, nil
 	}
-	if err != nil {
-		return consumers.Fail("PARAMETER_OUT_OF_RANGE", "The aspect is not known.", err)
-	}
-	size := p.img.Rect.Size()
-	r := vision.Framing{Aspect: aspect, Face: p.face()}.Rect(size.X, size.Y)
-	w, h := vision.OutputSize(r.Dx(), r.Dy(), long)
-	scale := float64(w) / float64(r.Dx())
-	p.img = vision.Resize(vision.Crop(p.img, r), w, h)
-	if p.cut != nil {
+	return background.Parse(background.Default)
+}
+
+func (p *portrait) enhance() {
+	given := p.cut == p.img
+	p.img = vision.Enhance(p.img, vision.Gentle, p.face())
+	if given {
 		p.cut = p.img
 	}
-	for i, f := range p.faces {
-		at := func(v, origin int) int { return int(float64(v-origin) * scale) }
-		p.faces[i] = image.Rect(at(f.Min.X, r.Min.X), at(f.Min.Y, r.Min.Y), at(f.Max.X, r.Min.X), at(f.Max.Y, r.Min.Y))
-	}
-	p.report.Crop = [4]int{r.Min.X, r.Min.Y, r.Max.X, r.Max.Y}
-	return nil
 }
 
 // cut separates the person, by whichever engine is sure of it. A picture that
@@ -205,7 +215,7 @@ func (s stage) cut(ctx context.Context, req events.Request, p *portrait, res *co
 		res.Engine = "given"
 		return nil
 	}
-	in := cutout.Input{Image: p.img, Faces: p.faces}
+	in := cutout.Input{Image: p.img, Faces: visible(p.faces, p.img.Rect)}
 	served, err := s.remove.Only(req.Require[Name]).Run(ctx, in)
 	if err != nil {
 		return err
@@ -231,8 +241,19 @@ func (s stage) cut(ctx context.Context, req events.Request, p *portrait, res *co
 	return nil
 }
 
-// putBehind draws the background and sets the person before it.
-func (s stage) putBehind(ctx context.Context, job events.Job, spec background.Spec, p *portrait) (err error) {
+// visible is the faces that lie on the picture; the first stays the first.
+func visible(faces []image.Rectangle, on image.Rectangle) (out []image.Rectangle) {
+	for i, f := range faces {
+		if i == 0 || f.Overlaps(on) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// putBehind draws the background and sets the person before it. scene and person
+// are the picture and the cut-out before they were framed.
+func (s stage) putBehind(ctx context.Context, job events.Job, spec background.Spec, p *portrait, scene, person *image.NRGBA) (err error) {
 	w, h := p.img.Rect.Dx(), p.img.Rect.Dy()
 	switch spec.Kind {
 	case background.Transparent:
@@ -241,7 +262,7 @@ func (s stage) putBehind(ctx context.Context, job events.Job, spec background.Sp
 	case background.Original:
 		return nil
 	case background.Blur:
-		p.back = background.Defocus(p.img, p.cut)
+		p.back = vision.Cover(background.Defocus(scene, person), w, h, 0.5, 0.5)
 	case background.Image:
 		data, err := s.blobs.Bytes(ctx, job, events.BlobBackdrop, 16<<20)
 		if err != nil {

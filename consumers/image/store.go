@@ -21,6 +21,7 @@ type analysis struct {
 	Height     int           `json:"height"`
 	Crop       [4]int        `json:"crop"` // left, top, right, bottom in the upright upload
 	Faces      int           `json:"faces"`
+	Face       [4]int        `json:"face"`   // the person shown: square from brow to chin in the result; zeros for none
 	Usable     bool          `json:"usable"` // the face can be animated
 	Reasons    []face.Reason `json:"reasons"`
 	Notes      []vision.Note `json:"notes"`
@@ -30,6 +31,9 @@ type analysis struct {
 // store keeps the composed picture and, when the person was cut out, its parts.
 func (s stage) store(ctx context.Context, w consumers.Work, p *portrait) (map[string]events.Blob, error) {
 	p.report.Width, p.report.Height = p.img.Rect.Dx(), p.img.Rect.Dy()
+	if f := p.face(); !f.Empty() {
+		p.report.Face = [4]int{f.Min.X, f.Min.Y, f.Max.X, f.Max.Y}
+	}
 	class := objectstore.Intermediates
 	if w.Job.Request.Kind == events.KindImage {
 		class = objectstore.Outputs
