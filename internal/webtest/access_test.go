@@ -32,24 +32,24 @@ func TestEveryPageIsAccessible(t *testing.T) {
 			if len(path) > 3 && path[:3] == "/t/" {
 				path = "/t/" + id + path[len("/t/TASK"):]
 			}
-			for _, scheme := range []string{"light", "dark"} {
-				t.Run(p.name+" "+s.name+" "+scheme, func(t *testing.T) {
-					b.during(t)
+			t.Run(p.name+" "+s.name, func(t *testing.T) {
+				b.during(t)
+				b.goTo(path)
+				b.wait(`document.querySelector(".card, .entry, form")`)
+				if got := eval[string](b, "document.documentElement.lang"); got != lang {
+					t.Errorf("the page is in %s, want %s", got, lang)
+				}
+				if wide := eval[float64](b, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
+					t.Errorf("the page is %v pixels wider than the screen", wide)
+				}
+				for _, scheme := range []string{"light", "dark"} {
 					call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
-					b.goTo(path)
-					b.wait(`document.querySelector(".card, .entry, form")`)
-					if got := eval[string](b, "document.documentElement.lang"); got != lang {
-						t.Errorf("the page is in %s, want %s", got, lang)
-					}
-					if wide := eval[float64](b, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
-						t.Errorf("the page is %v pixels wider than the screen", wide)
-					}
 					for _, v := range b.violations() {
-						t.Error(v)
+						t.Errorf("%s: %s", scheme, v)
 					}
 					b.shot(p.name + "-" + lang + "-" + scheme)
-				})
-			}
+				}
+			})
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -46,9 +47,10 @@ func TestLargestContentfulPaintOnASlowProcessor(t *testing.T) {
 		Source: `new PerformanceObserver(l => { for (const e of l.getEntries()) window.lcp = e.startTime }).observe({type: "largest-contentful-paint", buffered: true})`,
 	})
 	best := 1e9
-	for range 4 { // the machine does other things too; the page's own cost is the least seen
+	for range 3 { // the machine does other things too; the page's own cost is the least seen
 		b.goTo("/")
-		b.wait(`window.lcp > 0 && document.querySelectorAll("input[name=voice]").length > 0`)
+		b.wait(`window.lcp > 0`)
+		time.Sleep(500 * time.Millisecond) // something larger may still come
 		best = min(best, eval[float64](b, "window.lcp"))
 	}
 	fmt.Printf("bench: web/lcp-4x ours=%.0fms limit=1000ms\n", best)
@@ -72,7 +74,7 @@ func TestTwoHundredEntriesScrollWithoutJank(t *testing.T) {
 	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: entries})
 	b.goTo("/history")
 	b.wait(`document.querySelectorAll(".entry").length === 200`)
-	call(b, performance.Enable, performance.EnableParams{})
+	call(b, performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks})
 	busy := func() float64 {
 		for _, m := range call(b, performance.GetMetrics, cdp.Empty{}).Metrics {
 			if m.Name == "TaskDuration" {
@@ -92,7 +94,7 @@ func TestTwoHundredEntriesScrollWithoutJank(t *testing.T) {
 		t.Errorf("the list ended after %v frames", frames)
 	}
 	if perFrame > 16.7 {
-		t.Errorf("%.1f ms of work per frame", perFrame)
+		t.Errorf("%.1f ms of processor time per frame", perFrame)
 	}
 }
 

@@ -18,6 +18,7 @@ func taskOf(b *tab) string {
 }
 
 func TestPhotoBecomesPlayingVideo(t *testing.T) {
+	t.Parallel()
 	b := open(t, use(t, healthy), "/", "ja", phone)
 	if got := eval[string](b, "document.documentElement.lang"); got != "ja" {
 		t.Errorf("the page is in %s", got)
@@ -134,6 +135,7 @@ func record(t *testing.T, id string) {
 }
 
 func TestCancelStopsTheTask(t *testing.T) {
+	t.Parallel()
 	base := use(t, healthy)
 	id := submit(t, base, map[string]string{"text": strings.Repeat("This is a long message that takes a while. ", 20), "language": "en", "consent": "true"})
 	b := open(t, base, "/t/"+id, "en", desktop)

@@ -3,9 +3,11 @@ package webtest
 import "testing"
 
 func TestFailingEngineShowsItsReason(t *testing.T) {
+	t.Parallel()
 	base := use(t, troubled)
 
 	t.Run("replaced by another", func(t *testing.T) {
+		t.Parallel()
 		id := submit(t, base, map[string]string{"text": "こんにちは", "consent": "true"})
 		b := open(t, base, "/t/"+id, "ja", phone)
 		b.wait(`document.querySelector(".fallbacks")?.textContent.includes("rembg")`)
@@ -14,6 +16,7 @@ func TestFailingEngineShowsItsReason(t *testing.T) {
 		b.shot("fallback")
 	})
 	t.Run("required, so the task fails", func(t *testing.T) {
+		t.Parallel()
 		id := submit(t, base, map[string]string{"text": "こんにちは", "require": "image=rembg", "consent": "true"})
 		b := open(t, base, "/t/"+id, "ja", phone)
 		b.wait(`document.querySelector("h1").textContent === "つくれませんでした"`)
@@ -56,6 +59,7 @@ func redrive(t *testing.T, base, id string) {
 }
 
 func TestUnknownPlacesAreSaid(t *testing.T) {
+	t.Parallel()
 	b := open(t, use(t, healthy), "/nowhere", "ja", phone)
 	b.wait(`document.querySelector("h1").textContent.includes("見つかりません")`)
 	b.allow("404")

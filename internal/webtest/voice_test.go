@@ -3,6 +3,7 @@ package webtest
 import "testing"
 
 func TestVoiceIsClonedFromTheMicrophone(t *testing.T) {
+	t.Parallel()
 	b := open(t, use(t, healthy), "/voices", "ja", phone)
 	b.shot("voices")
 	b.fill("#voice-name", "お母さん")

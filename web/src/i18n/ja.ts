@@ -3,7 +3,7 @@ export const ja = {
   tagline: "写真とことばから、話すビデオメッセージを。",
   nav: { create: "つくる", history: "これまで", voices: "じぶんの声", ops: "運用" },
   skip: "本文へ移動",
-  language: "Language: English",
+  language: "EN — English",
   theme: { auto: "配色：自動", light: "配色：明るい", dark: "配色：暗い" },
   offline: "インターネットにつながっていません。つながると続きから再開します。",
   loading: "読み込んでいます…",
