@@ -28,7 +28,7 @@ func (bootstrapCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	conf.Broker.Bind = false
+	conf.Broker.Bind, conf.Broker.Update = false, true
 	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: conf.LogLevel}))
 	a, err := open(e.ctx, log, conf)
 	if err != nil {

@@ -129,7 +129,7 @@ func settings() []setting {
 		{"NATS_DECLARE", "true", "`false` uses the streams, buckets and consumers that `videomsg bootstrap` has declared", flagged(func(c *config) *bool { return &c.Declare })},
 		{"NATS_LISTEN", "", "host:port on which the embedded broker serves other processes; empty for none", str(func(c *config) *string { return &c.Broker.Listen })},
 		{"NATS_SYNC", "false", "fsync before every acknowledgement instead of every second", flagged(func(c *config) *bool { return &c.Broker.Sync })},
-		{"NATS_REPLICAS", "1", "copies of streams and buckets: 1, 3 or 5", number(1, 5, func(c *config) *int { return &c.Broker.Replicas })},
+		{"NATS_REPLICAS", "", "copies of streams and buckets: 1, 3 or 5; empty keeps what there is, or makes 1", number(1, 5, func(c *config) *int { return &c.Broker.Replicas })},
 		{"CACHE_TTL", "30m", "how long a processed picture is used again for the same request", duration(func(c *config) *time.Duration { return &c.Broker.CacheTTL })},
 		{"STORAGE_BACKEND", "jetstream", "where blobs go: jetstream, local or s3", oneOf(func(c *config) *string { return &c.Storage.Backend }, "jetstream", "local", "s3")},
 		{"STORAGE_ROOT_PATH", "", "directory of the local backend; empty is DATA_DIR/blobs", str(func(c *config) *string { return &c.Storage.Root })},

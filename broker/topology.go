@@ -3,7 +3,7 @@ package broker
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,22 +37,17 @@ const (
 
 // declare creates or updates everything we keep. Only this function knows the
 // settings, so that no two processes can argue about them.
-func (b *Broker) declare(ctx context.Context, c Config) (err error) {
-	replicas := max(c.Replicas, 1)
-	maxBytes := c.MaxBytes
-	if maxBytes == 0 {
-		maxBytes = defaultStream
-	}
-	b.Events, err = b.JS.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+func (b *Broker) declare(ctx context.Context, log *slog.Logger, c Config) (err error) {
+	d := declarer{log: log, js: b.JS, replicas: c.Replicas, update: b.srv != nil || c.Update}
+	b.Events, err = d.stream(ctx, jetstream.StreamConfig{
 		Name:              StreamEvents,
 		Description:       "every event of every task",
 		Subjects:          []string{events.AllSubjects},
 		Retention:         jetstream.LimitsPolicy,
 		Storage:           jetstream.FileStorage,
 		Discard:           jetstream.DiscardOld,
-		Replicas:          replicas,
 		MaxAge:            Retention,
-		MaxBytes:          maxBytes,
+		MaxBytes:          cmp.Or(c.MaxBytes, defaultStream),
 		MaxMsgSize:        MaxEvent,
 		Duplicates:        2 * time.Minute, // longer windows slow the start down
 		AllowDirect:       true,
@@ -62,59 +57,55 @@ func (b *Broker) declare(ctx context.Context, c Config) (err error) {
 		RePublish:         &jetstream.RePublish{Source: events.Subject(events.Task, events.Ended, "*"), Destination: "live.ended.{{wildcard(1)}}"},
 	})
 	if err != nil {
-		return fmt.Errorf("declare stream %s: %w", StreamEvents, err)
+		return err
 	}
-	if _, err = b.JS.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	if _, err = d.stream(ctx, jetstream.StreamConfig{
 		Name:              StreamProgress,
 		Description:       "how far running stages are",
 		Subjects:          []string{events.ProgressSubject("*", "*")},
 		Storage:           jetstream.MemoryStorage,
-		Replicas:          replicas,
 		MaxAge:            time.Hour,
 		MaxMsgsPerSubject: 1,
 		MaxMsgSize:        4 << 10,
 		AllowDirect:       true,
 	}); err != nil {
-		return fmt.Errorf("declare stream %s: %w", StreamProgress, err)
+		return err
 	}
-	b.Status, err = b.JS.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+	b.Status, err = d.bucket(ctx, jetstream.KeyValueConfig{
 		Bucket:       BucketStatus,
 		Description:  "one document per task, projected from " + StreamEvents,
-		History:      1,
 		TTL:          Retention,
 		MaxValueSize: MaxEvent,
 		Storage:      jetstream.FileStorage,
-		Replicas:     replicas,
 	})
 	if err != nil {
-		return fmt.Errorf("declare bucket %s: %w", BucketStatus, err)
+		return err
 	}
-	b.Blobs, err = b.BlobJS.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
+	blobs := d
+	blobs.js = b.BlobJS
+	b.Blobs, err = blobs.objects(ctx, jetstream.ObjectStoreConfig{
 		Bucket:      BucketBlobs,
 		Description: "blobs that events name by key",
 		Storage:     jetstream.FileStorage,
-		Replicas:    replicas,
 	})
 	if err != nil {
-		return fmt.Errorf("declare bucket %s: %w", BucketBlobs, err)
+		return err
 	}
-	b.Cache, err = b.JS.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+	b.Cache, err = d.bucket(ctx, jetstream.KeyValueConfig{
 		Bucket:       BucketCache,
 		Description:  "what stages made, by the content they were given",
-		History:      1,
 		TTL:          cmp.Or(c.CacheTTL, 30*time.Minute),
 		MaxValueSize: 16 << 10,
 		Storage:      jetstream.FileStorage,
-		Replicas:     replicas,
 	})
 	if err != nil {
-		return fmt.Errorf("declare bucket %s: %w", BucketCache, err)
+		return err
 	}
-	return b.declareGateway(ctx, replicas)
+	return b.declareGateway(ctx, d)
 }
 
 // declareGateway declares what the gateway keeps beside the event stream.
-func (b *Broker) declareGateway(ctx context.Context, replicas int) (err error) {
+func (b *Broker) declareGateway(ctx context.Context, d declarer) (err error) {
 	for _, kv := range []struct {
 		to   *jetstream.KeyValue
 		conf jetstream.KeyValueConfig
@@ -126,18 +117,16 @@ func (b *Broker) declareGateway(ctx context.Context, replicas int) (err error) {
 		{&b.Limits, jetstream.KeyValueConfig{Bucket: BucketLimits, Description: "recent requests", Storage: jetstream.MemoryStorage, TTL: 2 * time.Minute, MaxValueSize: 16 << 10}},
 		{&b.Webhooks, jetstream.KeyValueConfig{Bucket: BucketWebhooks, Description: "addresses that are told when tasks end", Storage: jetstream.FileStorage, MaxValueSize: 16 << 10}},
 	} {
-		kv.conf.History, kv.conf.Replicas = 1, replicas
-		if *kv.to, err = b.JS.CreateOrUpdateKeyValue(ctx, kv.conf); err != nil {
-			return fmt.Errorf("declare bucket %s: %w", kv.conf.Bucket, err)
+		if *kv.to, err = d.bucket(ctx, kv.conf); err != nil {
+			return err
 		}
 	}
-	b.Deliveries, err = b.JS.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	b.Deliveries, err = d.stream(ctx, jetstream.StreamConfig{
 		Name:              StreamWebhooks,
 		Description:       "what is told to webhooks: bodies, attempts due and later, log",
 		Subjects:          []string{"vmw.*.*.*"},
 		Storage:           jetstream.FileStorage,
 		Discard:           jetstream.DiscardOld,
-		Replicas:          replicas,
 		MaxAge:            Retention,
 		MaxBytes:          1 << 30,
 		MaxMsgSize:        2 * MaxEvent,
@@ -146,7 +135,7 @@ func (b *Broker) declareGateway(ctx context.Context, replicas int) (err error) {
 		AllowMsgSchedules: true,
 	})
 	if err != nil {
-		return fmt.Errorf("declare stream %s: %w", StreamWebhooks, err)
+		return err
 	}
 	return nil
 }
