@@ -2,7 +2,6 @@ package avatar
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"os"
@@ -54,7 +53,7 @@ func compose(ctx context.Context, j Job, from string) (Video, error) {
 	}
 	args = append(args, j.softInput()...)
 	args = append(args, "-filter_complex", chain+"[v]", "-map", "[v]", "-map", "1:a:0")
-	v := Video{Path: filepath.Join(j.Dir, "video.mp4"), Poster: filepath.Join(j.Dir, "poster.jpg"), Style: portrait.Talking, Timing: "service"}
+	v := Video{Path: filepath.Join(j.Dir, "video.mp4"), Style: portrait.Talking, Timing: "service"}
 	args = append(append(args, j.output(captions, 2, seconds)...), v.Path)
 	ctx2, cancel := context.WithTimeoutCause(ctx, 2*time.Minute+time.Duration(10*seconds*float64(time.Second)), errStalled)
 	defer cancel()
@@ -64,10 +63,8 @@ func compose(ctx context.Context, j Job, from string) (Video, error) {
 	if err != nil {
 		return Video{}, blameEncoder(fmt.Errorf("encode video: %w", err))
 	}
-	if err := grab(ctx, j.Dir, v.Path, v.Poster); err != nil {
-		return Video{}, blameEncoder(err)
-	}
-	return j.verified(ctx, v, w, h)
+	v, err = j.verified(ctx, v, w, h)
+	return v, blameEncoder(err)
 }
 
 // alive keeps saying that something goes on, from one share of the job to
@@ -114,21 +111,6 @@ func pictures(path string) (image.Point, float64, error) {
 		return size, trackSeconds(t, info.Timescale), nil
 	}
 	return image.Point{}, 0, fmt.Errorf("%w: no H.264 pictures", ErrBadVideo)
-}
-
-// grab writes the first picture of our own video as JPEG.
-func grab(ctx context.Context, dir, video, to string) error {
-	err := ffmpeg.Run(ctx, ffmpeg.Cmd{Name: "ffmpeg", Package: "ffmpeg", Dir: dir, CPU: time.Minute, Args: []string{
-		"-nostdin", "-v", "error", "-y", "-protocol_whitelist", "file", "-f", "mov", "-i", "file:" + video,
-		"-frames:v", "1", "-q:v", "3", "-bitexact", "-f", "image2", "-update", "1", to,
-	}})
-	if err != nil {
-		return fmt.Errorf("poster: %w", err)
-	}
-	if _, err := os.Stat(to); err != nil {
-		return errors.Join(ErrBadVideo, err)
-	}
-	return nil
 }
 
 // WebM is the MP4 file at path once more, as VP9 and Opus, in dir.

@@ -6,8 +6,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image"
-	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 )
 
 // verified checks the finished file: its structure, and that something is seen
-// and heard where there is something to see and to hear.
+// and heard where there is something to see and to hear. A video without a
+// poster gets its first picture.
 func (j Job) verified(ctx context.Context, v Video, w, h int) (Video, error) {
 	seconds := j.Voice.Duration().Seconds()
 	format, err := Verify(v.Path, seconds, w, h)
@@ -23,15 +25,19 @@ func (j Job) verified(ctx context.Context, v Video, w, h int) (Video, error) {
 	if err != nil {
 		return v, err
 	}
-	if !dark(j.Image) {
-		if err := lit(ctx, v.Path, seconds); err != nil {
-			return v, err
-		}
+	poster := ""
+	if v.Poster == "" {
+		v.Poster = filepath.Join(j.Dir, "poster.jpg")
+		poster = v.Poster
 	}
-	if !silent(j.Voice) {
-		if err := heard(ctx, v.Path); err != nil {
-			return v, err
-		}
+	luma, peak, err := sample(ctx, j.Dir, v.Path, seconds, poster)
+	switch {
+	case err != nil:
+		return v, err
+	case !dark(j.Image) && luma < 4:
+		return v, fmt.Errorf("%w: black", ErrBadVideo)
+	case !silent(j.Voice) && peak < quietest:
+		return v, fmt.Errorf("%w: silent", ErrBadVideo)
 	}
 	return v, nil
 }
@@ -53,65 +59,48 @@ func dark(m image.Image) bool {
 	return sum/max(n, 1) < 6*257
 }
 
-// lit decodes three frames and refuses a video that is black in one of them.
-func lit(ctx context.Context, path string, seconds float64) error {
-	const w, h = 32, 32
-	for _, at := range []float64{0, seconds / 2, max(0, seconds-0.2)} {
-		var out bytes.Buffer
-		err := ffmpeg.Run(ctx, ffmpeg.Cmd{Name: "ffmpeg", Package: "ffmpeg", CPU: time.Minute, Stdout: &out, Args: []string{
-			"-nostdin", "-v", "error", "-protocol_whitelist", "file", "-ss", strconv.FormatFloat(at, 'f', 3, 64),
-			"-f", "mov", "-i", "file:" + path, "-map", "0:v:0", "-frames:v", "1", "-threads", "1",
-			"-vf", fmt.Sprintf("scale=%d:%d:flags=area:out_range=pc,format=gray", w, h), "-f", "rawvideo", "pipe:1",
-		}})
-		if err != nil {
-			return fmt.Errorf("decode frame: %w", err)
-		}
-		if out.Len() < w*h {
-			return fmt.Errorf("%w: no picture at %.2f s", ErrBadVideo, at)
-		}
+// sample decodes three pictures, of which it gives the mean luma of the darkest,
+// 0..255, and the whole sound, of which it gives the peak, 0..1. With a poster
+// it writes the first picture there as JPEG.
+func sample(ctx context.Context, dir, path string, seconds float64, poster string) (luma, peak float64, err error) {
+	const side, n = 32, 3
+	var pictures bytes.Buffer
+	sound := filepath.Join(dir, "check.raw")
+	defer os.Remove(sound) //nolint:errcheck // the directory goes with the attempt
+	args := []string{"-nostdin", "-v", "error", "-y"}
+	filter, stack := "", ""
+	for i, at := range []float64{0, seconds / 2, max(0, seconds-0.3)} {
+		args = append(args, "-protocol_whitelist", "file", "-ss", strconv.FormatFloat(at, 'f', 3, 64), "-threads", "1", "-f", "mov", "-i", "file:"+path)
+		filter += fmt.Sprintf("[%d:v:0]trim=end_frame=1,setpts=0,scale=%d:%d:flags=area:out_range=pc,format=gray[p%d];", i, side, side, i)
+		stack += fmt.Sprintf("[p%d]", i)
+	}
+	args = append(args, "-filter_complex", fmt.Sprintf("%s%svstack=inputs=%d[p]", filter, stack, n),
+		"-map", "[p]", "-frames:v", "1", "-f", "rawvideo", "pipe:1",
+		"-map", "0:a:0", "-ac", "1", "-ar", "16000", "-f", "s16le", sound)
+	if poster != "" {
+		args = append(args, "-map", "0:v:0", "-frames:v", "1", "-q:v", "3", "-bitexact", "-f", "image2", "-update", "1", poster)
+	}
+	err = ffmpeg.Run(ctx, ffmpeg.Cmd{Name: "ffmpeg", Package: "ffmpeg", CPU: 2 * time.Minute, Dir: dir, Stdout: &pictures, Args: args})
+	if err != nil {
+		return 0, 0, fmt.Errorf("decode the finished video: %w", err)
+	}
+	if pictures.Len() < n*side*side {
+		return 0, 0, fmt.Errorf("%w: a picture is missing", ErrBadVideo)
+	}
+	luma = 255
+	for i := range n {
 		sum := 0
-		for _, p := range out.Bytes()[:w*h] {
+		for _, p := range pictures.Bytes()[i*side*side : (i+1)*side*side] {
 			sum += int(p)
 		}
-		if float64(sum)/(w*h) < 4 {
-			return fmt.Errorf("%w: black at %.2f s", ErrBadVideo, at)
-		}
+		luma = min(luma, float64(sum)/(side*side))
 	}
-	return nil
-}
-
-// heard decodes the sound track and refuses one in which nothing is heard.
-func heard(ctx context.Context, path string) error {
-	peak := &peakMeter{}
-	err := ffmpeg.Run(ctx, ffmpeg.Cmd{Name: "ffmpeg", Package: "ffmpeg", CPU: time.Minute, Stdout: peak, Args: []string{
-		"-nostdin", "-v", "error", "-protocol_whitelist", "file", "-f", "mov", "-i", "file:" + path,
-		"-map", "0:a:0", "-ac", "1", "-f", "s16le", "pipe:1",
-	}})
+	samples, err := os.ReadFile(sound)
 	if err != nil {
-		return fmt.Errorf("decode sound: %w", err)
+		return 0, 0, err
 	}
-	if peak.max < quietest*math.MaxInt16 {
-		return fmt.Errorf("%w: silent", ErrBadVideo)
+	for ; len(samples) >= 2; samples = samples[2:] {
+		peak = max(peak, math.Abs(float64(int16(binary.LittleEndian.Uint16(samples)))))
 	}
-	return nil
-}
-
-// peakMeter keeps the largest 16-bit sample that is written to it.
-type peakMeter struct {
-	max  float64
-	rest []byte
-}
-
-var _ io.Writer = (*peakMeter)(nil)
-
-func (p *peakMeter) Write(b []byte) (int, error) {
-	n := len(b)
-	if len(p.rest) > 0 {
-		b = append(p.rest, b...)
-	}
-	for ; len(b) >= 2; b = b[2:] {
-		p.max = max(p.max, math.Abs(float64(int16(binary.LittleEndian.Uint16(b)))))
-	}
-	p.rest = append([]byte(nil), b...)
-	return n, nil
+	return luma, peak / math.MaxInt16, nil
 }
