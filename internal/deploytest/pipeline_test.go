@@ -270,7 +270,7 @@ func TestPipelineWithUsers(t *testing.T) {
 		}
 	}()
 	c := client{gw.url, token(t, secret)}
-	ct, body := form(t, map[string]string{"text": "おめでとう"}, portrait)
+	ct, body := form(t, map[string]string{"text": "おめでとう", "consent": "true"}, portrait)
 	code, b, err := c.do(t.Context(), "POST", "/api/video/generate", ct, body)
 	if err != nil || code != http.StatusAccepted {
 		t.Fatalf("generate: %d, %v\n%s", code, err, b)
