@@ -159,7 +159,7 @@ func CheckKey(key string) error {
 	if key == "" || len(key) > 512 {
 		return fmt.Errorf("key of %d bytes: %w", len(key), ErrInvalidKey)
 	}
-	for _, elem := range strings.Split(key, "/") {
+	for elem := range strings.SplitSeq(key, "/") {
 		if elem == "" || elem == "." || elem == ".." {
 			return fmt.Errorf("key %q: %w", key, ErrInvalidKey)
 		}

@@ -77,13 +77,13 @@ func (b *bench) print(f figure) {
 	}
 	if by != "" {
 		b.versus(f.name, own, best, by)
-		all := ""
+		var all strings.Builder
 		for name, v := range f.value {
 			if name != "ours" {
-				all += fmt.Sprintf(" %s=%.4g", name, v)
+				all.WriteString(fmt.Sprintf(" %s=%.4g", name, v))
 			}
 		}
-		fmt.Fprintf(b.w, "#  %s:%s\n", f.name, all)
+		fmt.Fprintf(b.w, "#  %s:%s\n", f.name, all.String())
 	}
 }
 

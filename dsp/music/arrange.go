@@ -1,5 +1,7 @@
 package music
 
+import "slices"
+
 // A note is one event of the score. Times are in beats.
 type note struct {
 	at, dur float64
@@ -216,12 +218,7 @@ func (a *arranger) finish(c chord) {
 }
 
 func contains(v []int, p int) bool {
-	for _, x := range v {
-		if x == p {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(v, p)
 }
 
 func b2i(b bool) int {

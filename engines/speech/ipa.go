@@ -17,11 +17,11 @@ var languageSwitch = regexp.MustCompile(`\([a-z-]+\)`)
 func readIPA(out string) [][]string {
 	var words [][]string
 	out = languageSwitch.ReplaceAllString(out, "_")
-	for _, line := range strings.Split(out, "\n") {
+	for line := range strings.SplitSeq(out, "\n") {
 		clause := false
-		for _, w := range strings.Fields(line) {
+		for w := range strings.FieldsSeq(line) {
 			var phones []string
-			for _, token := range strings.Split(w, "_") {
+			for token := range strings.SplitSeq(w, "_") {
 				phones = append(phones, fold(token)...)
 			}
 			if len(phones) == 0 {

@@ -134,9 +134,9 @@ func (l *lexicon) feature(t token) (string, error) {
 	if _, err := l.r.ReadAt(b, l.feats+at); err != nil {
 		return "", fmt.Errorf("read feature: %w", err)
 	}
-	end := bytes.IndexByte(b, 0)
-	if end < 0 {
+	before, _, ok := bytes.Cut(b, []byte{0})
+	if !ok {
 		return "", fmt.Errorf("feature without an end: %w", ErrFormat)
 	}
-	return string(b[:end]), nil
+	return string(before), nil
 }
