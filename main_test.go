@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"io"
 	"log/slog"
+	"math"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -22,6 +23,7 @@ import (
 	"golang.org/x/image/draw"
 
 	"github.com/videomsg/videomsg/broker"
+	"github.com/videomsg/videomsg/dsp/wav"
 	"github.com/videomsg/videomsg/engines/avatar"
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/status"
@@ -311,6 +313,7 @@ func TestSendMakesAVideoInOneProcess(t *testing.T) {
 		t.Errorf("English is not spoken by espeak-ng:\n%s", out)
 	}
 	task := strings.TrimPrefix(strings.SplitN(out, "\n", 2)[0], "task ")
+	sameLength(t, s.url, task, video)
 	timeline := run("replay", "--task", task, "--server", s.url)
 	for _, want := range []string{"task.submitted", "image.requested", "video.ready", "task.completed"} {
 		if strings.Count(timeline, want) != 1 {
@@ -323,6 +326,31 @@ func TestSendMakesAVideoInOneProcess(t *testing.T) {
 	}
 	if out := run("rebuild"); !strings.Contains(out, "1 tasks: 1 identical, 0 missing, 0 different") {
 		t.Errorf("rebuild says %s", out)
+	}
+}
+
+// sameLength compares the video with the speech on its own clock, which starts
+// and ends with a quarter of a second at rest.
+func sameLength(t *testing.T, url, task, video string) {
+	t.Helper()
+	f, err := avatar.Probe(video)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for artifact, rest := range map[string]float64{"speech": 0.5, "stem": 0} {
+		res, err := http.Get(url + "/api/video/download/" + task + "?artifact=" + artifact) //nolint:noctx,gosec // the test's own server
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := wav.Decode(res.Body, 1<<24)
+		_ = res.Body.Close()
+		if err != nil {
+			t.Fatalf("%s: %v", artifact, err)
+		}
+		want := a.Duration().Seconds() + rest
+		if math.Abs(f.Video-want) > 0.1 || math.Abs(f.Audio-want) > 0.1 {
+			t.Errorf("%.3f s of picture and %.3f s of sound for %.3f s of %s", f.Video, f.Audio, want, artifact)
+		}
 	}
 }
 
