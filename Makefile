@@ -73,6 +73,11 @@ web: ## Build the web app into web/dist
 web-check: ## Fail when web/dist is not what the source gives
 	sh web/build.sh --check
 
+.PHONY: chaos
+chaos: ## Kill everything under load and count what was lost (nothing); SHORT=1 takes under a minute
+	@mkdir -p bin && $(GO) build -o bin/nats-server github.com/nats-io/nats-server/v2 && $(GO) build -o bin/chaos ./internal/chaos
+	@bin/chaos $(if $(SHORT),-tasks 120 -workers 2 -every 2s,-tasks 2000)
+
 .PHONY: fmt
 fmt: ## Format the code
 	@$(GOFUMPT) -w $$(git ls-files '*.go')

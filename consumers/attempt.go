@@ -130,6 +130,7 @@ func (a *attempt) try(ctx context.Context, t *Try) {
 	t.Attempt = a.prog.Attempt
 	var res Result
 	var err error
+	ctx, own := newRun(ctx)
 	switch d := a.e.Job.Request.Deadline; {
 	case int(a.md.NumDelivered) > a.st.Tries+crashes:
 		err = ErrExhausted
@@ -143,6 +144,11 @@ func (a *attempt) try(ctx context.Context, t *Try) {
 	// What is said from here on must be said even when we are told to stop.
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
 	defer cancel()
+	if err != nil {
+		if derr := own.discard(last); derr != nil {
+			a.Log.WarnContext(ctx, "discard", "task", a.e.Task, "stage", a.st.Name, "err", derr)
+		}
+	}
 	switch {
 	case err == nil:
 		t.Outcome = "ready"

@@ -16,7 +16,7 @@ import (
 )
 
 // Blobs is the blob store as stages use it: by the names of a job, with keys
-// that follow from task and stage.
+// that follow from task, stage and attempt.
 type Blobs struct {
 	Store objectstore.Store
 	Temp  string // directory for the files of running attempts; empty: the system's
@@ -119,9 +119,17 @@ func (b Blobs) File(ctx context.Context, job events.Job, name, path string) (err
 	return nil
 }
 
-// Put stores what a stage made under <class>/<task>/<stage>/<name>.
+// Put stores what a stage made under <class>/<task>/<stage>/<run>/<name>, and
+// without <run> outside an attempt.
 func (b Blobs) Put(ctx context.Context, class objectstore.Class, task, stage, name, mediaType string, r io.Reader) (events.Blob, error) {
-	info, err := b.Store.Put(ctx, objectstore.Key(class, task, stage, name), r)
+	elem := []string{task, stage, name}
+	run := runOf(ctx)
+	if run != nil {
+		elem = []string{task, stage, run.id, name}
+	}
+	key := objectstore.Key(class, elem...)
+	run.made(b.Store, key)
+	info, err := b.Store.Put(ctx, key, r)
 	if err != nil {
 		return events.Blob{}, fmt.Errorf("store %s: %w", name, err)
 	}

@@ -20,8 +20,9 @@ import (
 // A Stage does one step of the pipeline.
 type Stage struct {
 	Name string
-	// Run does the work and says what it made. The same work may come twice: blob
-	// keys follow from task and stage, so that doing it again replaces, never adds.
+	// Run does the work and says what it made. The same work may come twice, and
+	// even at the same time; each run has blobs of its own, and those of one that
+	// fails are removed.
 	// It does not publish, acknowledge, retry, or know what comes next.
 	Run func(ctx context.Context, w Work) (Result, error)
 	// Content describes everything that decides the result, digests of inputs and

@@ -547,7 +547,8 @@ func TestEqualWorkIsDoneOnce(t *testing.T) {
 	}
 	// Who was erased takes the cached result along.
 	for i := range 6 {
-		if err := store.Delete(t.Context(), fmt.Sprintf("intermediates/a%d/image/image.png", i)); err != nil {
+		e := f.wait(t, events.Task, events.Ended, fmt.Sprintf("a%d", i))
+		if err := store.Delete(t.Context(), e.Job.Blobs["image"].Key); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -73,13 +74,16 @@ func (c plan) execute(ctx context.Context, out io.Writer) (err error) {
 	if err := buildServer(ctx, c.Server); err != nil {
 		return err
 	}
-	cluster, err := c.clustered(ctx, out, c.Tasks*3/4)
-	if err != nil {
-		return fmt.Errorf("cluster: %w", err)
-	}
-	embedded, err := c.embedded(ctx, out, c.Tasks-c.Tasks*3/4)
-	if err != nil {
-		return fmt.Errorf("embedded broker: %w", err)
+	// Both at once: each mostly waits for leases to end.
+	out = &shared{w: out}
+	var cluster, embedded tally
+	var errs [2]error
+	var wg sync.WaitGroup
+	wg.Go(func() { cluster, errs[0] = c.clustered(ctx, prefixed{out, "cluster: "}, c.Tasks*3/4) })
+	wg.Go(func() { embedded, errs[1] = c.embedded(ctx, prefixed{out, "embedded: "}, c.Tasks-c.Tasks*3/4) })
+	wg.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
+		return err
 	}
 	sum := cluster.plus(embedded)
 	fmt.Fprintf(out, "chaos: %s seconds=%.0f\n", sum, time.Since(started).Seconds())
@@ -87,6 +91,31 @@ func (c plan) execute(ctx context.Context, out io.Writer) (err error) {
 		return errors.New("the pipeline broke a promise")
 	}
 	return nil
+}
+
+// shared is a writer for several goroutines.
+type shared struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *shared) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(b)
+}
+
+// prefixed begins each write, a line, with which variant it is from.
+type prefixed struct {
+	w      io.Writer
+	prefix string
+}
+
+func (p prefixed) Write(b []byte) (int, error) {
+	if _, err := p.w.Write(append([]byte(p.prefix), b...)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // buildServer builds nats-server from the module this project depends on.
