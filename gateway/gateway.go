@@ -106,6 +106,7 @@ type Deps struct {
 	Health  func(ctx context.Context) Health
 	Engines func(ctx context.Context) []EngineState
 	Web     http.Handler // the web app
+	Temp    string       // directory for uploads under way; empty: the system's
 }
 
 // Tasks reads status documents.
@@ -134,9 +135,12 @@ type Gateway struct {
 	limits     *limiter
 	previews   *previews
 	pictures   chan struct{} // a slot per picture being analysed
+	direct     chan struct{} // a slot per upload that goes straight into the store
+	spooled    chan struct{} // a slot per upload that goes there from a file
 	probes     *probes
 	queues     *queues
 	document   document
+	verified   verifiedTokens
 }
 
 // New returns a gateway over deps.
@@ -144,6 +148,7 @@ func New(conf Config, deps Deps) *Gateway {
 	g := &Gateway{
 		Deps: deps, conf: conf, metrics: newMetrics(deps.Metrics), sameOrigin: http.NewCrossOriginProtection(),
 		previews: newPreviews(), pictures: make(chan struct{}, 2),
+		direct: make(chan struct{}, directUploads), spooled: make(chan struct{}, spooledUploads),
 	}
 	g.conf.MaxImage = cmp.Or(conf.MaxImage, 10_000_000)
 	g.conf.MaxAudio = cmp.Or(conf.MaxAudio, 50_000_000)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -99,24 +100,54 @@ func digest(s ...string) string {
 }
 
 // verify reads a token. The algorithm is pinned and an expiry is demanded.
-func (g *Gateway) verify(token string) (identity, error) {
+func (g *Gateway) verify(token string) (id identity, until time.Time, err error) {
 	var c claims
-	_, err := jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return []byte(g.conf.Secret), nil },
+	_, err = jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return []byte(g.conf.Secret), nil },
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithExpirationRequired(), jwt.WithLeeway(30*time.Second))
 	if err != nil {
-		return identity{}, err
+		return id, until, err
 	}
 	if err := checkUser(c.UserID); err != nil {
-		return identity{}, err
+		return id, until, err
 	}
 	switch c.Role {
 	case "":
 		c.Role = RoleUser
 	case RoleUser, RoleAdmin:
 	default:
-		return identity{}, errors.New("unknown role")
+		return id, until, errors.New("unknown role")
 	}
-	return identity{owner: ownerOf(c.UserID), user: c.UserID, role: c.Role}, nil
+	return identity{owner: ownerOf(c.UserID), user: c.UserID, role: c.Role}, c.ExpiresAt.Time, nil
+}
+
+// verifiedTokens remembers tokens that were found good, until they expire: a
+// client that polls sends the same one each time.
+type verifiedTokens struct {
+	mu   sync.RWMutex
+	good map[string]verifiedToken
+}
+
+type verifiedToken struct {
+	id    identity
+	until time.Time
+}
+
+const maxVerified = 10_000
+
+func (v *verifiedTokens) get(token string, now time.Time) (identity, bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	t, ok := v.good[token]
+	return t.id, ok && now.Before(t.until)
+}
+
+func (v *verifiedTokens) put(token string, id identity, until time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.good == nil || len(v.good) >= maxVerified {
+		v.good = map[string]verifiedToken{} // all can be verified again
+	}
+	v.good[token] = verifiedToken{id, until}
 }
 
 // identify says who sends r: by bearer token, by session cookie, or, while no
@@ -133,9 +164,13 @@ func (g *Gateway) identify(r *http.Request) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
-	id, err := g.verify(token)
-	if err != nil {
-		return identity{}, newProblem(codeUnauthorized, "The token is not valid or has expired.").because(err)
+	id, ok := g.verified.get(token, time.Now())
+	if !ok {
+		var until time.Time
+		if id, until, err = g.verify(token); err != nil {
+			return identity{}, newProblem(codeUnauthorized, "The token is not valid or has expired.").because(err)
+		}
+		g.verified.put(token, id, until)
 	}
 	id.cookie = cookie
 	return id, nil

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -206,6 +207,11 @@ func (g *Gateway) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if wait == 0 {
+		if done, err := g.quickStatus(w, r); done || err != nil {
+			return err
+		}
+	}
 	changes, stop := g.Feed.Subscribe(chi.URLParam(r, "task"))
 	defer stop()
 	timeout := time.NewTimer(wait)
@@ -232,6 +238,50 @@ func (g *Gateway) status(w http.ResponseWriter, r *http.Request) error {
 			return nil
 		}
 	}
+}
+
+// quickStatus answers from the document in memory as it was rendered for the
+// client before it, when nothing has changed since.
+func (g *Gateway) quickStatus(w http.ResponseWriter, r *http.Request) (done bool, err error) {
+	id := chi.URLParam(r, "task")
+	d := g.Feed.cached(id)
+	if d == nil || g.Feed.Progress(id) != nil {
+		return false, nil
+	}
+	t, err := d.task()
+	if err != nil || t.Request.Owner != owner(r) || t.Erased != nil {
+		return false, err
+	}
+	infoOf(r.Context()).task = id
+	d.mu.Lock()
+	if d.body == nil {
+		v, err := g.render(r, t, d.rev, nil)
+		if err == nil {
+			d.body, err = json.Marshal(v)
+		}
+		if err != nil {
+			d.mu.Unlock()
+			return false, err
+		}
+		d.body = append(d.body, '\n')
+		d.tag = etag(t, d.rev, nil)
+	}
+	body, tag := d.body, d.tag
+	d.mu.Unlock()
+	h := w.Header()
+	h["Etag"] = []string{tag}
+	h["Cache-Control"] = []string{"no-cache"}
+	if !t.Terminal() {
+		h["Retry-After"] = []string{"1"}
+	}
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return true, nil
+	}
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	_, _ = w.Write(body) // the client is gone
+	return true, nil
 }
 
 func (g *Gateway) answerStatus(w http.ResponseWriter, r *http.Request, t status.Task, rev uint64, p *events.Progress, tag, seen string) error {

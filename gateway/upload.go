@@ -10,6 +10,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -139,34 +140,51 @@ func openForm(r *http.Request) (*formReader, error) {
 // NextPart returns io.EOF only after the closing boundary.
 func (f *formReader) NextPart() (*multipart.Part, error) {
 	p, err := f.Reader.NextPart()
-	if errors.Is(err, io.EOF) && !bytes.Contains(f.tail.last, f.last) {
+	if errors.Is(err, io.EOF) && !f.tail.ended(f.last) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	return p, err
 }
 
-// tailReader keeps the last bytes read. The multipart reader reads up to 4 KiB
-// ahead.
+// tailReader reads a body in large blocks, and keeps the last bytes it gave: the
+// multipart reader asks for 4 KiB at a time.
 type tailReader struct {
 	io.ReadCloser
-	last []byte
+	buf        []byte // tailSize bytes of what was before, then the block
+	start, end int    // of what the block still has to give
+	err        error
 }
 
-const tailSize = 8 << 10
+const (
+	tailSize  = 8 << 10
+	bodyBlock = 64 << 10
+)
 
 // Read implements io.Reader.
 func (t *tailReader) Read(p []byte) (int, error) {
-	n, err := t.ReadCloser.Read(p)
-	if n >= tailSize {
-		t.last = append(t.last[:0], p[n-tailSize:n]...)
-		return n, err
+	if t.start == t.end {
+		if t.err != nil {
+			return 0, t.err
+		}
+		if t.buf == nil {
+			t.buf = make([]byte, tailSize+bodyBlock)
+			t.start, t.end = tailSize, tailSize
+		}
+		copy(t.buf[:tailSize], t.buf[t.end-tailSize:t.end])
+		var n int
+		n, t.err = t.ReadCloser.Read(t.buf[tailSize:])
+		t.start, t.end = tailSize, tailSize+n
+		if n == 0 {
+			return 0, t.err
+		}
 	}
-	if len(t.last)+n > 2*tailSize {
-		t.last = append(t.last[:0], t.last[len(t.last)-tailSize:]...)
-	}
-	t.last = append(t.last, p[:n]...)
-	return n, err
+	n := copy(p, t.buf[t.start:t.end])
+	t.start += n
+	return n, nil
 }
+
+// ended reports whether mark was among the last bytes.
+func (t *tailReader) ended(mark []byte) bool { return bytes.Contains(t.buf[:t.end], mark) }
 
 func readValue(f *form, name string, part *multipart.Part) error {
 	if part.FileName() != "" {
@@ -195,7 +213,7 @@ func (g *Gateway) readFile(ctx context.Context, f *form, task, name string, fiel
 		key = objectstore.Key(field.class, field.folder, task, field.blob)
 	}
 	in := &limited{r: part, left: field.limit}
-	info, err := g.Blobs.Put(ctx, key, in)
+	info, err := g.put(ctx, key, in)
 	// Known before anything is checked, so that a failure removes it.
 	f.blobs[field.blob] = events.Blob{Key: key, Size: info.Size, SHA256: info.SHA256}
 	switch {
@@ -208,7 +226,8 @@ func (g *Gateway) readFile(ctx context.Context, f *form, task, name string, fiel
 	case info.Size == 0:
 		return badField(codeMissing, name, "is empty")
 	}
-	src := &rangeReader{ctx: ctx, store: g.Blobs, key: key, size: info.Size}
+	// What the check reads is mostly at the ends, which are still here.
+	src := &rangeReader{ctx: ctx, store: g.Blobs, key: key, size: info.Size, head: in.head, tail: in.tail.bytes()}
 	b := f.blobs[field.blob]
 	if b.Type, err = field.check(src, info.Size); err != nil {
 		if src.err != nil {
@@ -272,21 +291,57 @@ type limited struct {
 	left int64
 	over bool
 	err  error
+	head []byte // the first blockSize bytes
+	tail ring   // the last blockSize bytes
+}
+
+// ring keeps the last bytes written to it.
+type ring struct {
+	buf []byte
+	n   int64 // written in all
+}
+
+func (r *ring) write(p []byte) {
+	if r.buf == nil {
+		r.buf = make([]byte, endSize)
+	}
+	if len(p) > endSize {
+		r.n += int64(len(p) - endSize)
+		p = p[len(p)-endSize:]
+	}
+	at := int(r.n % endSize)
+	n := copy(r.buf[at:], p)
+	copy(r.buf, p[n:])
+	r.n += int64(len(p))
+}
+
+// bytes are the last ones in order.
+func (r *ring) bytes() []byte {
+	if r.n < endSize {
+		return r.buf[:r.n]
+	}
+	at := r.n % endSize
+	return append(slices.Clone(r.buf[at:]), r.buf[:at]...)
 }
 
 var errTooLarge = errors.New("file too large")
 
-// Read implements io.Reader.
-func (l *limited) Read(p []byte) (int, error) {
-	if int64(len(p)) > l.left+1 {
-		p = p[:l.left+1]
+// Read implements io.Reader. It fills p: a part of a form comes in small pieces.
+func (l *limited) Read(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = l.r.Read(p[n:])
+		n += m
 	}
-	n, err := l.r.Read(p)
 	if int64(n) > l.left {
 		l.over = true
 		return 0, errTooLarge
 	}
 	l.left -= int64(n)
+	if room := endSize - len(l.head); room > 0 {
+		l.head = append(l.head, p[:min(n, room)]...)
+	}
+	l.tail.write(p[:n])
 	if err != nil && !errors.Is(err, io.EOF) {
 		l.err = err
 	}
@@ -299,12 +354,17 @@ type rangeReader struct {
 	store objectstore.Store
 	key   string
 	size  int64
-	off   int64 // of block
+	head  []byte // what is known of the beginning
+	tail  []byte // and of the end
+	off   int64  // of block
 	block []byte
 	err   error // of the store, if any
 }
 
-const blockSize = 128 << 10
+const (
+	blockSize = 128 << 10
+	endSize   = 64 << 10
+)
 
 // ReadAt implements io.ReaderAt. It is not safe for concurrent use.
 func (r *rangeReader) ReadAt(p []byte, off int64) (n int, err error) {
@@ -312,6 +372,14 @@ func (r *rangeReader) ReadAt(p []byte, off int64) (n int, err error) {
 		at := off + int64(n)
 		if at >= r.size {
 			return n, io.EOF
+		}
+		if at < int64(len(r.head)) {
+			n += copy(p[n:], r.head[at:])
+			continue
+		}
+		if from := r.size - int64(len(r.tail)); at >= from {
+			n += copy(p[n:], r.tail[at-from:])
+			continue
 		}
 		if at < r.off || at >= r.off+int64(len(r.block)) {
 			if err := r.load(at); err != nil {
