@@ -127,7 +127,7 @@ func (f Framing) Rect(w, h int) image.Rectangle {
 	if f.Beyond {
 		y0 = min(y0, float64(h)-height)
 		x0 := cx - height*ratio/2
-		r := image.Rect(int(math.Floor(x0)), int(math.Floor(y0)), 0, 0)
+		r := image.Rectangle{Min: image.Pt(int(math.Floor(x0)), int(math.Floor(y0)))}
 		r.Max = r.Min.Add(image.Pt(max(2, int(height*ratio+0.5)), max(2, int(height+0.5))))
 		if r.Max.Y > h {
 			r = r.Sub(image.Pt(0, r.Max.Y-h))

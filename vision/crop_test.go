@@ -169,3 +169,20 @@ func TestCoverNeverStretches(t *testing.T) {
 		t.Errorf("bounds %v", b)
 	}
 }
+
+func TestBeyondStaysAroundTheFace(t *testing.T) {
+	for _, a := range []Aspect{Square, Portrait, Landscape} {
+		for _, face := range []image.Rectangle{image.Rect(249, 136, 391, 278), image.Rect(0, 200, 90, 290), image.Rect(560, 150, 640, 230)} {
+			r := Framing{Aspect: a, Face: face, Beyond: true}.Rect(640, 400)
+			if !face.In(r) {
+				t.Errorf("%v: the crop %v misses the face %v", a, r, face)
+			}
+			if share := float64(face.Dy()) / float64(r.Dy()); share < 0.4 || share > 0.6 {
+				t.Errorf("%v: the face takes %.2f of the height of %v", a, share, r)
+			}
+			if off := (r.Min.X + r.Max.X - face.Min.X - face.Max.X) / 2; off < -1 || off > 1 {
+				t.Errorf("%v: the face %v is %d beside the middle of %v", a, face, off, r)
+			}
+		}
+	}
+}

@@ -54,7 +54,14 @@ func (p *portrait) frame() {
 	s := p.shot
 	r := s.plain
 	if p.cut != nil && !p.face().Empty() {
-		r = p.beyond()
+		var soft bool
+		if r, soft = p.beyond(); soft {
+			given := p.cut == p.img
+			p.cut = feather(p.cut)
+			if given {
+				p.img = p.cut
+			}
+		}
 	}
 	s.region = image.Rectangle{
 		Min: s.region.Min.Add(shrunk(r.Min, s.scale)),
@@ -65,12 +72,19 @@ func (p *portrait) frame() {
 	p.view(r, w, h)
 }
 
+// tooClose is the share of the height from which a face is worse than a body whose
+// sides fade out.
+const tooClose = 0.75
+
 // beyond is the shot of a cut-out: the face in its place even where the picture
-// ends, as long as the person does not.
-func (p *portrait) beyond() image.Rectangle {
+// ends, as long as the person does not. Of a person who fills the picture from
+// side to side the plain shot is taken, unless only a part of the face were seen:
+// then the sides are to be made soft.
+func (p *portrait) beyond() (r image.Rectangle, soft bool) {
 	w, h := p.cut.Rect.Dx(), p.cut.Rect.Dy()
 	e := edges(p.cut)
-	r := vision.Framing{Aspect: p.shot.aspect, Face: p.face(), HairTop: e.hair, Beyond: true}.Rect(w, h)
+	free := vision.Framing{Aspect: p.shot.aspect, Face: p.face(), HairTop: e.hair, Beyond: true}.Rect(w, h)
+	r = free
 	if e.left && r.Min.X < 0 {
 		r = r.Sub(image.Pt(r.Min.X, 0))
 	}
@@ -80,10 +94,32 @@ func (p *portrait) beyond() image.Rectangle {
 	if e.top && r.Min.Y < 0 {
 		r = r.Sub(image.Pt(0, r.Min.Y))
 	}
-	if e.left && r.Min.X < 0 || r.Max.Y > h {
-		return p.shot.plain // a body cut off in the air looks worse than a close face
+	switch {
+	case !(e.left && r.Min.X < 0) && r.Max.Y <= h:
+		return r, false
+	case float64(p.face().Dy()) > tooClose*float64(p.shot.plain.Dy()):
+		return free, true
+	default:
+		return p.shot.plain, false
 	}
-	return r
+}
+
+// feather fades a cut-out towards both sides of its picture.
+func feather(cut *image.NRGBA) *image.NRGBA {
+	out := vision.Crop(cut, cut.Rect)
+	w, h := cut.Rect.Dx(), cut.Rect.Dy()
+	n := max(w/5, 1)
+	for x := range min(n, w/2) {
+		t := (float64(x) + 0.5) / float64(n)
+		k := t * t * (3 - 2*t)
+		for y := range h {
+			for _, i := range []int{x, w - 1 - x} {
+				a := &out.Pix[y*out.Stride+4*i+3]
+				*a = uint8(float64(*a)*k + 0.5)
+			}
+		}
+	}
+	return out
 }
 
 // edge says where a cut-out ends only because its picture does.
