@@ -165,18 +165,18 @@ export function Create({ from }: { from: string | null }) {
               <label className="label" htmlFor="subject">{t.create.to}</label>
               <input id="subject" type="text" maxLength={200} placeholder={t.create.toHint} value={draft.subject} onChange={(e) => set({ subject: e.target.value })} />
             </div>
-            <div>
+            <div className="go">
               <label className="check">
                 <input id="consent" type="checkbox" checked={draft.consent} aria-describedby="consent-error" onChange={(e) => { set({ consent: e.target.checked }); setProblems((p) => ({ ...p, consent: undefined })); }} />
                 <span>{t.create.consent}</span>
               </label>
               <p id="consent-error" className="error" role={problems.consent ? "alert" : undefined}>{problems.consent}</p>
-            </div>
             <button className="primary big" disabled={sending !== null}>
               {sending === null ? <><Icon name="sparkle" />{t.create.go}</> : <><span className="spin" aria-hidden="true" />{sending < 100 ? t.create.sendingPercent(sending) : t.create.sending}</>}
             </button>
             {problems.other && <p className="notice bad" role="alert"><Icon name="alert" size={20} />{problems.other}</p>}
             <p className="muted"><small>{t.create.aiLabel}</small></p>
+            </div>
           </section>
         </div>
       </form>

@@ -41,7 +41,7 @@ export function Preview({ url, analysis, aspect, background, backgroundURL, cut,
   const replaced = background !== "original" && cut.state === "done";
   return (
     <figure className="preview">
-      <div className="frame" style={{ aspectRatio: String(ratio) }}>
+      <div className="frame" style={{ "--ratio": ratio } as React.CSSProperties}>
         {!url && <span className="frame-empty" aria-hidden="true">{t.create.preview}</span>}
         {url && !replaced && <img src={url} alt={t.create.preview} style={place(analysis, crop)} />}
         {url && replaced && (

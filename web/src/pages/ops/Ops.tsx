@@ -75,12 +75,13 @@ type Act = (path: string, method: string, say: string) => Promise<void>;
 function Summary({ ops }: { ops: Data }) {
   const { t } = useI18n();
   const sum = (f: (s: Data["stages"][number]) => number) => ops.stages.reduce((n, s) => n + f(s), 0);
+  const oldest = Math.max(0, ...ops.stages.map((s) => s.oldest_age));
   const open = ops.dead.filter((d) => d.state === "open").length;
   const facts: [string, string | number, string][] = [
     [t.ops.pending, sum((s) => s.pending), ""],
     [t.ops.running, sum((s) => s.in_flight), ""],
     [t.ops.workers, sum((s) => s.in_flight + s.waiting), ""],
-    [t.ops.oldest, t.seconds(formatSeconds(Math.max(0, ...ops.stages.map((s) => s.oldest_age)))), ""],
+    [t.ops.oldest, oldest > 0 ? t.seconds(formatSeconds(oldest)) : "–", ""],
     [t.ops.dead, open, open ? "bad" : ""],
     [t.ops.paused, ops.stages.filter((s) => s.paused).length, ops.stages.some((s) => s.paused) ? "warn" : ""],
   ];

@@ -50,7 +50,8 @@ export function Steps({ task, live }: { task: Task; live: boolean }) {
                 {sec !== undefined && <> · {t.seconds(formatSeconds(sec))}</>}
                 {s.cache && <> · {t.task.cached}</>}
               </span>
-              {s.engine && <span className="step-facts">{s.engine}</span>}
+              {s.engine && s.engine !== "none" && <span className="step-engine">{s.engine}</span>}
+              {s.remarks?.map((r) => <span key={r} className="step-engine">{r}</span>)}
               {(s.attempt ?? 1) > 1 && <span className="chip warn">{t.task.attempt(s.attempt ?? 1)}</span>}
               {wait > 0 && <span className="chip warn">{t.task.retryAt(wait)}</span>}
             </span>
@@ -64,10 +65,7 @@ export function Steps({ task, live }: { task: Task; live: boolean }) {
 // Fallbacks says which engines were replaced, and why.
 export function Fallbacks({ task }: { task: Task }) {
   const { t } = useI18n();
-  const lines = task.stages.flatMap((s) => [
-    ...(s.fallback_from ?? []).map((f) => ({ stage: s.name, text: t.task.instead(f.engine, f.reason) })),
-    ...(s.remarks ?? []).map((text) => ({ stage: s.name, text })),
-  ]);
+  const lines = task.stages.flatMap((s) => (s.fallback_from ?? []).map((f) => ({ stage: s.name, text: t.task.instead(f.engine, t.task.reasons[f.reason] ?? f.reason) })));
   if (!lines.length) return null;
   return (
     <div className="notice">

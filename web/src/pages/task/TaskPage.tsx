@@ -132,9 +132,8 @@ function Ended({ task }: { task: Task }) {
           <Icon name="alert" />
           <div className="grow">
             {stage && <strong>{t.task.stages[stage] ?? stage}：</strong>}
-            {own && task.error.code !== "INTERNAL" ? own : null}
-            <p className="reason">{task.error.detail}</p>
-            <small className="muted">{task.error.code}</small>
+            {own ?? task.error.detail}
+            <p className="reason muted"><small>{own ? `${task.error.detail} ` : ""}{task.error.code}</small></p>
           </div>
         </div>
       )}

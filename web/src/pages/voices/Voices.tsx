@@ -140,6 +140,7 @@ function Make({ onMade }: { onMade: () => void }) {
       setAgreed(false);
       setName("");
       onMade();
+      scrollTo(0, 0);
     } catch (err) {
       setState("edit");
       setProblem(explain(t, err));
