@@ -26,6 +26,7 @@ type commands struct {
 	Bootstrap bootstrapCmd `cmd:"" help:"Declare streams, buckets and consumers on NATS_URL, as its operator."`
 	Keys      keysCmd      `cmd:"" help:"Make the keys, certificates and secrets of an installation."`
 	Env       envCmd       `cmd:"" help:"Print every setting: environment variable, default, meaning."`
+	Ping      pingCmd      `cmd:"" help:"Ask the process on this machine's PORT whether it lives."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 

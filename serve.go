@@ -101,6 +101,7 @@ func (a *app) server(base context.Context, feed *gateway.Feed) *http.Server {
 	if !a.conf.Roles.has("gateway") {
 		return a.limited(a.probes(), base)
 	}
+	a.metrics.MustRegister(newLag(a.log, a.broker.Events, a.stageNames()))
 	return a.limited(a.api(feed), base)
 }
 
