@@ -113,8 +113,15 @@ func (a *app) engineTable() []gateway.EngineState {
 	add("voice", "espeak-ng", true, nil)
 	add("prosody", "dsp", true, nil)
 	add("bgm", "dsp", true, nil)
-	add("video", "d-id", false, nil)
-	add("video", "lipsync", false, nil)
+	var did, lipsync *engines.Breaker
+	if a.avatars.did != nil {
+		did = a.avatars.did.Engine().Breaker
+	}
+	if a.avatars.lipsync != nil {
+		lipsync = a.avatars.lipsync.Engine().Breaker
+	}
+	add("video", "d-id", did != nil, did)
+	add("video", "lipsync", lipsync != nil, lipsync)
 	add("video", "portrait", true, nil)
 	add("video", "still", true, nil)
 	return table
@@ -142,7 +149,7 @@ func (a *app) engineStates(ctx context.Context) []gateway.EngineState {
 
 // eraser removes what is kept of tasks.
 func (a *app) eraser() *erase.Eraser {
-	return &erase.Eraser{Log: a.log, Events: a.broker.Events, Blobs: a.blobs, Stages: a.stageNames()}
+	return &erase.Eraser{Log: a.log, Events: a.broker.Events, Blobs: a.blobs, Stages: a.stageNames(), Outside: a.avatars.erase()}
 }
 
 func (a *app) stageNames() []string {

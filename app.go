@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -50,6 +49,7 @@ type app struct {
 	studio   *speech.Studio
 	profiles *profile.Registry
 	removers cutout.Chain
+	avatars  avatars
 }
 
 // open builds the app; close undoes it.
@@ -83,7 +83,10 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 		return nil, fmt.Errorf("matting engines: %w", err)
 	}
 	a.profiles = openProfiles(a.broker.Profiles, a.blobs, a.studio)
-	if a.stages, err = stages(c, a.blobs, a.studio, newMusicLibrary(a.broker.Library, a.blobs)); err != nil {
+	if a.avatars, err = openAvatars(c.Avatar, a.faces, a.broker.Orders); err != nil {
+		return nil, fmt.Errorf("avatar engines: %w", err)
+	}
+	if a.stages, err = stages(c, a.blobs, a.studio, newMusicLibrary(a.broker.Library, a.blobs), a.avatars.chain()); err != nil {
 		return nil, err
 	}
 	a.runner = &consumers.Runner{
@@ -106,7 +109,7 @@ func (a *app) close() {
 }
 
 // stages is the table: its order is the default route.
-func stages(c config, store objectstore.Store, studio *speech.Studio, music *musicLibrary) ([]consumers.Stage, error) {
+func stages(c config, store objectstore.Store, studio *speech.Studio, music *musicLibrary, avatars avatar.Chain) ([]consumers.Stage, error) {
 	temp, err := tempDir(c)
 	if err != nil {
 		return nil, err
@@ -120,13 +123,12 @@ func stages(c config, store objectstore.Store, studio *speech.Studio, music *mus
 	if err != nil {
 		return nil, fmt.Errorf("matting engines: %w", err)
 	}
-	threads := max(runtime.GOMAXPROCS(0), 1)
 	table := []consumers.Stage{
 		image.Stage(blobs, faces, remove, refine),
 		voice.Stage(blobs, studio.Speak, ownSpeech),
 		prosody.Stage(blobs),
 		bgm.Stage(blobs, music.find),
-		video.Stage(blobs, avatar.Chain{avatar.Portrait(faces, threads), avatar.Still(faces, threads)}, 1),
+		video.Stage(blobs, avatars, 1),
 	}
 	for i := range table {
 		if n := c.Workers[table[i].Name]; n > 0 {

@@ -30,6 +30,7 @@ type config struct {
 	Broker      broker.Config
 	Gateway     gateway.Config
 	Speech      speechConfig
+	Avatar      avatarConfig
 	Cutout      cutout.Config
 	Roles       roles
 	BulkTasks   int            // bulk tasks in the pipeline at once
@@ -157,6 +158,12 @@ func settings() []setting {
 		{"VOICEVOX_URL", "", "VOICEVOX engine, or another that speaks its protocol", str(func(c *config) *string { return &c.Speech.VoicevoxURL })},
 		{"VOICEVOX_SPEAKER", "1", "its style for requests that name no voice", number(0, 1<<31-1, func(c *config) *int { return &c.Speech.VoicevoxStyle })},
 		{"VOICEVOX_MAX_CHARS", "200", "the longest piece it is given", number(20, 1000, func(c *config) *int { return &c.Speech.VoicevoxMax })},
+		{"DID_API_KEY", "", "the same as D_ID_API_KEY", str(func(c *config) *string { return &c.Avatar.DIDKey })},
+		{"D_ID_API_KEY", "", "key of D-ID, as its Studio shows it; each video costs money. Empty: portraits speak on this machine only", str(func(c *config) *string { return &c.Avatar.DIDKey })},
+		{"D_ID_BASE_URL", "", "address of D-ID; empty is https://api.d-id.com", str(func(c *config) *string { return &c.Avatar.DIDURL })},
+		{"D_ID_STITCH", "true", "D-ID animates the face inside the whole picture, where the plan permits it", flagged(func(c *config) *bool { return &c.Avatar.DIDStitch })},
+		{"D_ID_CONCURRENCY", "2", "videos at D-ID at once, per process", number(1, 100, func(c *config) *int { return &c.Avatar.DIDConcurrency })},
+		{"LIPSYNC_URL", "", "server with the contract of MuseTalk, LivePortrait or EchoMimic", str(func(c *config) *string { return &c.Avatar.LipsyncURL })},
 		{"OPENVOICE_SERVICE_URL", "", "voice cloning service", str(func(c *config) *string { return &c.Speech.OpenVoiceURL })},
 		{"OPEN_JTALK_DIC", "", "dictionary of Open JTalk; empty is Debian's", str(func(c *config) *string { return &c.Speech.Dictionary })},
 		{"OPEN_JTALK_VOICE", "", "HTS voice of Open JTalk; empty looks in Debian's place and in DATA_DIR/voices", str(func(c *config) *string { return &c.Speech.Voice })},
@@ -268,6 +275,9 @@ func loadConfig(getenv func(string) string, as ...string) (config, error) {
 		errs = append(errs, errors.New("NATS_URL must begin with tls:// with ENVIRONMENT=production"))
 	}
 	c.Broker.Parts = c.Roles.parts()
+	if c.Avatar.outside() && (c.Roles.has("video") || c.Roles.has("gateway")) {
+		c.Broker.Parts |= broker.PartOrders
+	}
 	if err := c.Broker.Validate(); err != nil {
 		errs = append(errs, err)
 	}

@@ -33,6 +33,12 @@ func (a *app) health(ctx context.Context) gateway.Health {
 	if o := a.studio.OpenVoice(); o != nil {
 		looks = append(looks, &look{stage: "voice", engine: "openvoice", check: o.Ready, mend: "start the cloning service, or check OPENVOICE_SERVICE_URL"})
 	}
+	if d := a.avatars.did; d != nil {
+		looks = append(looks, &look{stage: "video", engine: "d-id", check: d.Ready, mend: "check D_ID_API_KEY and the account's credit"})
+	}
+	if l := a.avatars.lipsync; l != nil {
+		looks = append(looks, &look{stage: "video", engine: "lipsync", check: l.Ready, mend: "start the lip-sync server, or check LIPSYNC_URL"})
+	}
 	probeAll(ctx, looks)
 
 	h := gateway.Health{Status: "healthy", Services: map[string]gateway.ServiceHealth{}, Broker: broker.part(), Store: store.part()}
