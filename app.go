@@ -86,7 +86,7 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 	if a.avatars, err = openAvatars(c.Avatar, a.faces, a.broker.Orders); err != nil {
 		return nil, fmt.Errorf("avatar engines: %w", err)
 	}
-	if a.stages, err = stages(c, a.blobs, a.studio, newMusicLibrary(a.broker.Library, a.blobs), a.avatars.chain()); err != nil {
+	if a.stages, err = stages(c, a.blobs, a.studio, a.avatars.chain()); err != nil {
 		return nil, err
 	}
 	a.runner = &consumers.Runner{
@@ -109,7 +109,7 @@ func (a *app) close() {
 }
 
 // stages is the table: its order is the default route.
-func stages(c config, store objectstore.Store, studio *speech.Studio, music *musicLibrary, avatars avatar.Chain) ([]consumers.Stage, error) {
+func stages(c config, store objectstore.Store, studio *speech.Studio, avatars avatar.Chain) ([]consumers.Stage, error) {
 	temp, err := tempDir(c)
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func stages(c config, store objectstore.Store, studio *speech.Studio, music *mus
 		image.Stage(blobs, faces, remove, refine),
 		voice.Stage(blobs, studio.Speak, ownSpeech),
 		prosody.Stage(blobs),
-		bgm.Stage(blobs, music.find),
+		bgm.Stage(blobs, musicLibrary{blobs}.find),
 		video.Stage(blobs, avatars, 1),
 	}
 	for i := range table {

@@ -48,6 +48,7 @@ const (
 	BlobAudio      = "audio"      // own speech instead of text, as uploaded
 	BlobBackdrop   = "backdrop"   // own background picture, as uploaded
 	BlobMusic      = "music"      // own music, as uploaded to the library
+	BlobMusicInfo  = "music-info" // JSON: the credit that BlobMusic demands
 	BlobDetails    = "details"    // what is echoed to the owner: subject, user data
 	BlobImage      = "image"      // image stage: PNG to animate
 	BlobCutout     = "cutout"     // image stage: PNG with alpha

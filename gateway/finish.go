@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -37,7 +38,10 @@ func (g *Gateway) finish(w http.ResponseWriter, r *http.Request, task string, re
 	// Subscribed before the task exists, so that its end is not missed.
 	changes, stop := g.Feed.Subscribe(task)
 	defer stop()
-	job := events.Job{Request: req, Blobs: form.blobs}
+	job := events.Job{Request: req, Blobs: maps.Clone(form.blobs)}
+	if err := g.ownMusic(r, task, &job, form); err != nil {
+		return err
+	}
 	if err := g.Submit.Submit(r.Context(), task, g.Route(req), r.Header.Get("Traceparent"), job); err != nil {
 		// It may have been accepted all the same: then its blobs must stay.
 		form.blobs = nil
@@ -90,8 +94,6 @@ func (g *Gateway) checkIDs(r *http.Request, req events.Request) error {
 	}
 	err := g.CheckMusic(r.Context(), req.BGM.Type)
 	if errors.Is(err, ErrUnknown) {
-		// The stage finds the caller's own music by its id. It is not among the blobs
-		// of the request, which are discarded when the request is refused.
 		if _, err := g.track(r.Context(), req.Owner, req.BGM.Type); err != nil {
 			return badField(codeBGM, "bgm_type", "there is no such music")
 		}

@@ -164,6 +164,9 @@ func (g *Gateway) resubmit(w http.ResponseWriter, r *http.Request, task string, 
 		return err
 	}
 	maps.Copy(job.Blobs, form.blobs)
+	if err := g.ownMusic(r, task, &job, form); err != nil {
+		return err
+	}
 	if err := g.Submit.Submit(r.Context(), task, slip, r.Header.Get("Traceparent"), job); err != nil {
 		form.blobs = nil // it may have been accepted all the same
 		return newProblem(codeUnavailable, "The task could not be accepted.").because(err)

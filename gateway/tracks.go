@@ -82,7 +82,7 @@ func (g *Gateway) uploadTrack(w http.ResponseWriter, r *http.Request) (err error
 	if err != nil {
 		return err
 	}
-	if _, err := g.Library.Create(r.Context(), TrackKey(t.Owner, t.ID), doc); err != nil {
+	if _, err := g.Library.Create(r.Context(), libraryKey(t.Owner, t.ID), doc); err != nil {
 		return newProblem(codeUnavailable, "").because(err)
 	}
 	w.Header().Set("Location", "/api/bgm/"+t.ID)
@@ -90,12 +90,12 @@ func (g *Gateway) uploadTrack(w http.ResponseWriter, r *http.Request) (err error
 }
 
 // TrackKey is where the document of a track is kept in Deps.Library.
-func TrackKey(owner, id string) string { return "music." + owner + "." + id }
+func libraryKey(owner, id string) string { return "music." + owner + "." + id }
 
 // tracks lists the music of owner, newest first.
 func (g *Gateway) tracks(ctx context.Context, owner string) ([]Track, error) {
 	var out []Track
-	err := eachKey(ctx, g.Library, TrackKey(owner, "*"), func(_ string, doc []byte) error {
+	err := eachKey(ctx, g.Library, libraryKey(owner, "*"), func(_ string, doc []byte) error {
 		var t Track
 		if err := json.Unmarshal(doc, &t); err != nil {
 			return fmt.Errorf("track: %w", err)
@@ -112,7 +112,7 @@ func (g *Gateway) track(ctx context.Context, owner, id string) (t Track, err err
 	if events.CheckToken(id) != nil {
 		return t, newProblem(codeNotFound, "There is no such music.")
 	}
-	e, err := g.Library.Get(ctx, TrackKey(owner, id))
+	e, err := g.Library.Get(ctx, libraryKey(owner, id))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return t, newProblem(codeNotFound, "There is no such music.")
 	}
@@ -135,11 +135,43 @@ func (g *Gateway) deleteTrack(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// A MusicInfo is what the music stage must know of a track; it travels as the
+// blob events.BlobMusicInfo.
+type MusicInfo struct {
+	Credit  string `json:"credit,omitempty"`
+	Licence string `json:"licence,omitempty"`
+}
+
+// ownMusic gives job the caller's track, if it asks for one. The track is not a
+// blob of the form: those are discarded when the request is refused.
+func (g *Gateway) ownMusic(r *http.Request, task string, job *events.Job, form *form) error {
+	id := job.Request.BGM.Type
+	if id == "" || id == "none" || g.CheckMusic(r.Context(), id) == nil {
+		delete(job.Blobs, events.BlobMusic) // of a task that this one is a rerun of
+		delete(job.Blobs, events.BlobMusicInfo)
+		return nil
+	}
+	t, err := g.track(r.Context(), job.Request.Owner, id)
+	if err != nil {
+		return badField(codeBGM, "bgm_type", "there is no such music").because(err)
+	}
+	info, err := json.Marshal(MusicInfo{Credit: t.Credit, Licence: t.Licence})
+	if err != nil {
+		return err
+	}
+	if err := g.putBlob(r.Context(), form, task, events.BlobMusicInfo, "application/json", string(info)); err != nil {
+		return err
+	}
+	job.Blobs[events.BlobMusicInfo] = form.blobs[events.BlobMusicInfo]
+	job.Blobs[events.BlobMusic] = t.Blob
+	return nil
+}
+
 func (g *Gateway) dropTrack(ctx context.Context, t Track) error {
 	if err := g.Blobs.Delete(ctx, t.Blob.Key); err != nil {
 		return err
 	}
-	return g.Library.Purge(ctx, TrackKey(t.Owner, t.ID))
+	return g.Library.Purge(ctx, libraryKey(t.Owner, t.ID))
 }
 
 // eachKey calls f with each key that matches a filter and its value.

@@ -40,9 +40,9 @@ type Track struct {
 	Credit string // line that its use demands; empty when none is owed
 }
 
-// A Library finds music that owner may use by its id, made or cut to about the
-// length wanted. engines.Reason says in words for people why there is none.
-type Library func(ctx context.Context, owner, id string, length time.Duration) (Track, error)
+// A Library finds the music of job by its id, made or cut to about the length
+// wanted. engines.Reason says in words for people why there is none.
+type Library func(ctx context.Context, job events.Job, id string, length time.Duration) (Track, error)
 
 type stage struct {
 	blobs consumers.Blobs
@@ -100,7 +100,7 @@ func (s stage) mix(ctx context.Context, w consumers.Work, voice dsp.Audio, res *
 		res.Remarks = append(res.Remarks, "No music was asked for.")
 		return alone(voice, plan)
 	}
-	track, err := s.music(ctx, w.Job.Request.Owner, id, plan.Length(voice.Duration()))
+	track, err := s.music(ctx, w.Job, id, plan.Length(voice.Duration()))
 	if err == nil {
 		var out dsp.Audio
 		var report mix.Report

@@ -99,8 +99,8 @@ func (b *bench) work(a dsp.Audio, t speech.Timings, req events.BGM) consumers.Wo
 }
 
 func (b *bench) stage() consumers.Stage {
-	return Stage(b.blobs, func(_ context.Context, owner, id string, length time.Duration) (Track, error) {
-		b.asked = append(b.asked, owner+"/"+id)
+	return Stage(b.blobs, func(_ context.Context, job events.Job, id string, _ time.Duration) (Track, error) {
+		b.asked = append(b.asked, job.Request.Owner+"/"+id)
 		return b.track, b.err
 	})
 }
@@ -396,7 +396,7 @@ func TestCancelEndsTheStage(t *testing.T) {
 	a, line := bursts(syllables...)
 	w := b.work(a, line, events.BGM{})
 	ctx, cancel := context.WithCancel(t.Context())
-	st := Stage(b.blobs, func(ctx context.Context, _, _ string, _ time.Duration) (Track, error) {
+	st := Stage(b.blobs, func(ctx context.Context, _ events.Job, _ string, _ time.Duration) (Track, error) {
 		cancel()
 		return Track{}, ctx.Err()
 	})

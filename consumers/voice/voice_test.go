@@ -139,7 +139,7 @@ const message = "お誕生日、おめでとう。元気ですか？また、会
 
 func TestTimelineHoldsThroughAllStagesOfSound(t *testing.T) {
 	s := studio(t)
-	music := func(context.Context, string, string, time.Duration) (bgm.Track, error) {
+	music := func(context.Context, events.Job, string, time.Duration) (bgm.Track, error) {
 		a := dsp.New(mix.Rate, 1, 4*mix.Rate)
 		for i := range a.Ch[0] {
 			a.Ch[0][i] = float32(0.1 * math.Sin(float64(i)/50))
