@@ -1,12 +1,16 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/videomsg/videomsg/objectstore"
 )
 
 // memoryHooks keeps webhooks without sending anything.
@@ -152,3 +156,34 @@ func (m *memoryProfiles) Preview(context.Context, string, string, string) ([]byt
 }
 
 func prometheusRegistry() *prometheus.Registry { return prometheus.NewRegistry() }
+
+func (s *memoryStore) Put(_ context.Context, key string, r io.Reader) (objectstore.Info, error) {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return objectstore.Info{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m == nil {
+		s.m = map[string][]byte{}
+	}
+	s.m[key] = b
+	return objectstore.Info{Key: key, Size: int64(len(b))}, nil
+}
+
+func (s *memoryStore) Get(_ context.Context, key string) (io.ReadCloser, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, ok := s.m[key]
+	if !ok {
+		return nil, objectstore.ErrNotFound
+	}
+	return io.NopCloser(bytes.NewReader(b)), nil
+}
+
+func (s *memoryStore) Delete(_ context.Context, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.m, key)
+	return nil
+}
