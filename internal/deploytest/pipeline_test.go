@@ -22,22 +22,23 @@ import (
 
 // build makes the program, without the race detector: this is what users run.
 var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "videomsg-deploy-*")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "videomsg")
+	path := filepath.Join(scratch, "videomsg")
 	if out, err := exec.Command("go", "build", "-o", path, "../..").CombinedOutput(); err != nil { //nolint:noctx // outlives the first test
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
 	return path, nil
 })
 
+// scratch is where build puts the program.
+var scratch string
+
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	var err error
+	if scratch, err = os.MkdirTemp("", "videomsg-deploy-*"); err != nil {
+		panic(err)
 	}
+	code := m.Run()
+	_ = os.RemoveAll(scratch)
 	os.Exit(code)
 }
 
