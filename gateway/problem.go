@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/videomsg/videomsg/objectstore"
 	"github.com/videomsg/videomsg/status"
@@ -157,7 +158,11 @@ func asProblem(err error) *Problem {
 func (g *Gateway) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := *asProblem(err)
 	if japanese(r) {
-		p.Title = kinds[p.Code].ja
+		p.Title, p.Detail = kinds[p.Code].ja, inJapanese(p.Detail)
+		p.Errors = slices.Clone(p.Errors)
+		for i := range p.Errors {
+			p.Errors[i].Detail = inJapanese(p.Errors[i].Detail)
+		}
 	}
 	info := infoOf(r.Context())
 	p.TraceID, info.code, info.err = info.id, p.Code, p.cause
