@@ -24,7 +24,7 @@ const (
 // Encode gives e in the binary mode of the CloudEvents NATS binding 1.0: each
 // attribute in a "ce-" header, percent-encoded, and the Job as JSON payload.
 func Encode(e Event) (header map[string][]string, data []byte, err error) {
-	data, err = json.Marshal(e.Job)
+	data, err = e.Job.MarshalJSON() // json.Marshal would check and compact it once more
 	if err != nil {
 		return nil, nil, fmt.Errorf("encode %s: %w", e.ID(), err)
 	}
@@ -143,7 +143,7 @@ func fromCloudEvent(ce cloudevents.Event) (Event, error) {
 	if e.Version > Version {
 		return e, nil // its Job may have a shape we do not know
 	}
-	if err := json.Unmarshal(ce.Data(), &e.Job); err != nil {
+	if err := e.Job.UnmarshalJSON(ce.Data()); err != nil {
 		return Event{}, fmt.Errorf("data of %s: %w", ce.ID(), err)
 	}
 	return e, nil

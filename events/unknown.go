@@ -19,9 +19,17 @@ type (
 	plainRequest Request
 )
 
-// UnmarshalJSON keeps what it does not know.
+// UnmarshalJSON keeps what it does not know. Almost always there is nothing of
+// the kind, and one strict pass says so.
 func (j *Job) UnmarshalJSON(b []byte) error {
 	var p plainJob
+	strict := json.NewDecoder(bytes.NewReader(b))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(&p); err == nil && strict.InputOffset() == int64(len(b)) {
+		*j = Job(p)
+		return nil
+	}
+	p = plainJob{}
 	if err := json.Unmarshal(b, &p); err != nil {
 		return err
 	}

@@ -37,7 +37,21 @@ type system interface {
 	// done waits until the status of task says that it is completed.
 	// It looks every so often.
 	done(ctx context.Context, task string, often time.Duration) error
+	// stored is how many kB of events and statuses the broker holds.
+	stored(ctx context.Context) (float64, error)
 	stop()
+}
+
+func stored(ctx context.Context, br *broker.Broker) (float64, error) {
+	sum := 0.0
+	for _, name := range []string{broker.StreamEvents, "KV_" + broker.BucketStatus} {
+		s, err := br.JS.Stream(ctx, name)
+		if err != nil {
+			return 0, err
+		}
+		sum += float64(s.CachedInfo().State.Bytes) / 1000
+	}
+	return sum, nil
 }
 
 func open(b *testing.B) *broker.Broker {
@@ -117,6 +131,8 @@ func (o *ours) done(ctx context.Context, task string, often time.Duration) error
 		return err == nil && t.Terminal(), nil
 	})
 }
+
+func (o *ours) stored(ctx context.Context) (float64, error) { return stored(ctx, o.Broker) }
 
 func (o *ours) stop() {
 	o.cancel()
@@ -225,6 +241,8 @@ func (p *bare) done(ctx context.Context, task string, often time.Duration) error
 	})
 }
 
+func (p *bare) stored(ctx context.Context) (float64, error) { return stored(ctx, p.Broker) }
+
 func (p *bare) stop() {
 	for _, c := range p.consumers {
 		c.Stop()
@@ -268,11 +286,12 @@ func rss() float64 {
 type figures struct {
 	cpu, rate  float64 // CPU seconds per 1,000 tasks, tasks per second
 	p50, p99   float64 // milliseconds of one task when idle
-	bytes, rss float64 // stored per 1,000 tasks, MiB
+	bytes, rss float64 // MB stored per 1,000 tasks, MiB resident
 }
 
 // round measures one system: n tasks at once, then idle ones one by one.
 func round(b *testing.B, make func(*testing.B) system, n, idle int) (f figures) {
+	var err error
 	s := make(b)
 	defer s.stop()
 	ctx, cancel := context.WithTimeout(b.Context(), 2*time.Minute)
@@ -305,6 +324,10 @@ func round(b *testing.B, make func(*testing.B) system, n, idle int) (f figures) 
 	f.cpu = (cpu() - used).Seconds() * 1000 / float64(n)
 	f.rate = float64(n) / time.Since(start).Seconds()
 	f.rss = rss()
+	if f.bytes, err = s.stored(ctx); err != nil {
+		b.Fatal(err)
+	}
+	f.bytes /= float64(n) // kB per task are MB per thousand
 	var lat []float64
 	for i := range idle {
 		time.Sleep(3 * time.Millisecond)
@@ -332,7 +355,10 @@ func median(v []float64) float64 {
 // BenchmarkPipeline interleaves rounds and prints the medians and the median of
 // the ratios of each round; a ratio above 1 means that ours is better.
 func BenchmarkPipeline(b *testing.B) {
-	const rounds, n, idle = 5, 1500, 200
+	rounds, n, idle := 5, 1500, 200
+	if testing.Short() {
+		rounds, n, idle = 3, 800, 40
+	}
 	var us, peer []figures
 	for range rounds {
 		us = append(us, round(b, newOurs, n, idle))
@@ -354,6 +380,7 @@ func BenchmarkPipeline(b *testing.B) {
 	show("pipeline-saturated", "tasks/s", func(f figures) float64 { return f.rate }, true)
 	show("pipeline-idle-p50", "ms", func(f figures) float64 { return f.p50 }, false)
 	show("pipeline-idle-p99", "ms", func(f figures) float64 { return f.p99 }, false)
+	show("pipeline-bytes", "MB/1000tasks", func(f figures) float64 { return f.bytes }, false)
 	show("pipeline-rss", "MiB", func(f figures) float64 { return f.rss }, false)
 	b.ReportMetric(median([]float64{us[0].cpu}), "cpu-s/1000tasks")
 }
