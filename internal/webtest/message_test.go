@@ -96,6 +96,22 @@ func TestPhotoBecomesPlayingVideo(t *testing.T) {
 			t.Errorf("ran again: %s", stages)
 		}
 	})
+	t.Run("it can be erased", func(t *testing.T) {
+		b.during(t)
+		other := submit(t, b.base, map[string]string{"text": "消すもの", "subject": "消すもの", "consent": "true"})
+		if v := ended(t, b.base, other); v.Status != "completed" {
+			t.Fatalf("the task is %s", v.Status)
+		}
+		b.goTo("/t/" + other)
+		b.clickText("このメッセージを完全に消す")
+		b.wait(`document.querySelector("dialog[open] .danger")`)
+		eval[bool](b, `(document.querySelector("dialog[open] .danger").click(), true)`)
+		b.wait(`location.pathname === "/history"`)
+		b.wait(`document.querySelector(".entry")`)
+		if eval[bool](b, `document.querySelector("main").textContent.includes("消すもの")`) {
+			t.Error("the erased message is still listed")
+		}
+	})
 	t.Run("a new message starts from it", func(t *testing.T) {
 		b.during(t)
 		b.goTo("/?from=" + id)
@@ -147,4 +163,8 @@ func TestCancelStopsTheTask(t *testing.T) {
 	if v := ended(t, base, id); v.Status != "canceled" {
 		t.Errorf("the task is %s", v.Status)
 	}
+	b.clickText("Make it again")
+	b.wait(`location.pathname !== "/t/` + id + `" && document.querySelector("h1").textContent === "Making your video"`)
+	b.clickText("Cancel")
+	b.wait(`document.querySelector("h1").textContent === "Canceled"`)
 }

@@ -142,13 +142,13 @@ export function Create({ from }: { from: string | null }) {
   );
   return (
     <main id="main" className="page" tabIndex={-1}>
-      <div className="page-head">
-        <h1>{t.create.title}</h1>
-        <p className="muted">{t.create.lead}</p>
-      </div>
-      {restored && <p className="notice ok" role="status">{t.create.rerunNotice}</p>}
       <form className="create" onSubmit={submit} noValidate>
         <div className="create-form">
+          <div className="page-head">
+            <h1>{t.create.title}</h1>
+            <p className="muted">{t.create.lead}</p>
+          </div>
+          {restored && <p className="notice ok" role="status">{t.create.rerunNotice}</p>}
           <Photo photo={photo} url={photoURL} look={look} face={draft.face} error={problems.photo} onPhoto={(f) => { setPhoto(f); set({ face: 0 }); setProblems((p) => ({ ...p, photo: undefined })); }} onFace={(face) => set({ face })} />
           <Message text={draft.text} language={draft.language} languages={languages} error={problems.text} own={draft.own} audio={audio} onOwn={(own) => set({ own })} onAudio={setAudio} onText={(text) => { set({ text }); if (problems.text) setProblems((p) => ({ ...p, text: undefined })); }} onLanguage={(language) => set({ language, voice: "" })} />
           {!draft.own && <Voice voices={voices.items} failed={voices.failed} profiles={profiles.items} value={draft.voice} language={draft.language} onChange={(voice) => set({ voice })} />}
