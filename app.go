@@ -79,14 +79,15 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 	if a.studio, err = speech.New(speechEngines(c, a.mayUse)); err != nil {
 		return nil, fmt.Errorf("speech engines: %w", err)
 	}
-	if a.removers, _, err = c.Cutout.Chains(); err != nil {
-		return nil, fmt.Errorf("matting engines: %w", err)
+	var refiners cutout.Chain
+	if a.removers, refiners, err = mattingEngines(ctx, log, c); err != nil {
+		return nil, err
 	}
 	a.profiles = openProfiles(a.broker.Profiles, a.blobs, a.studio)
 	if a.avatars, err = openAvatars(c.Avatar, a.faces, a.broker.Orders); err != nil {
 		return nil, fmt.Errorf("avatar engines: %w", err)
 	}
-	if a.stages, err = stages(c, a.blobs, a.studio, a.avatars.chain()); err != nil {
+	if a.stages, err = stages(c, a.blobs, a.removers, refiners, a.studio, a.avatars.chain()); err != nil {
 		return nil, err
 	}
 	a.runner = &consumers.Runner{
@@ -109,7 +110,7 @@ func (a *app) close() {
 }
 
 // stages is the table: its order is the default route.
-func stages(c config, store objectstore.Store, studio *speech.Studio, avatars avatar.Chain) ([]consumers.Stage, error) {
+func stages(c config, store objectstore.Store, remove, refine cutout.Chain, studio *speech.Studio, avatars avatar.Chain) ([]consumers.Stage, error) {
 	temp, err := tempDir(c)
 	if err != nil {
 		return nil, err
@@ -118,10 +119,6 @@ func stages(c config, store objectstore.Store, studio *speech.Studio, avatars av
 	faces, err := face.NewDetector()
 	if err != nil {
 		return nil, fmt.Errorf("face detector: %w", err)
-	}
-	remove, refine, err := c.Cutout.Chains()
-	if err != nil {
-		return nil, fmt.Errorf("matting engines: %w", err)
 	}
 	table := []consumers.Stage{
 		image.Stage(blobs, faces, remove, refine),
@@ -209,6 +206,7 @@ func (a *app) pipeline(ctx context.Context, back context.Context) error {
 		start(&rear, "status", func() error { return a.project(back) })
 	}
 	if a.conf.Roles.has("gateway") {
+		start(&rear, "sweep", func() error { return a.sweep(back) })
 		start(&rear, "erase", func() error { return a.eraser().Serve(back) })
 		start(&front, "dispatch", func() error { return a.runner.Dispatch(ctx) })
 		start(&front, "admit", func() error { return a.runner.Admit(ctx, a.conf.BulkTasks) })

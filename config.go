@@ -15,6 +15,7 @@ import (
 	"github.com/videomsg/videomsg/broker"
 	"github.com/videomsg/videomsg/engines/cutout"
 	"github.com/videomsg/videomsg/gateway"
+	"github.com/videomsg/videomsg/objectstore"
 )
 
 // config is every setting of the program. Only settings, below, knows where they
@@ -54,6 +55,10 @@ type storageConfig struct {
 	Bucket   string // of s3
 	Region   string
 	Endpoint string
+
+	Retention  objectstore.Retention
+	SweepEvery time.Duration // 0: never
+	Reserve    int           // megabytes kept back for tasks under way
 }
 
 // A setting is one environment variable.
@@ -84,6 +89,20 @@ func duration(f func(*config) *time.Duration) func(*config, string) error {
 			return errors.New("must be a duration such as 30s or 5m")
 		}
 		*f(c) = d
+		return nil
+	}
+}
+
+func retention(class objectstore.Class) func(*config, string) error {
+	return func(c *config, v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d < 0 {
+			return errors.New("must be a duration such as 72h")
+		}
+		if c.Storage.Retention == nil {
+			c.Storage.Retention = objectstore.Retention{}
+		}
+		c.Storage.Retention[class] = d
 		return nil
 	}
 }
@@ -137,6 +156,12 @@ func settings() []setting {
 		{"S3_BUCKET_NAME", "", "bucket of the s3 backend", str(func(c *config) *string { return &c.Storage.Bucket })},
 		{"AWS_REGION", "us-west-2", "region of the bucket", str(func(c *config) *string { return &c.Storage.Region })},
 		{"S3_ENDPOINT_URL", "", "S3-compatible server; empty is AWS", str(func(c *config) *string { return &c.Storage.Endpoint })},
+		{"RETENTION_INPUTS", "168h", "how long uploads are kept; 0 for ever", retention(objectstore.Inputs)},
+		{"RETENTION_INTERMEDIATES", "72h", "how long what stages hand on is kept", retention(objectstore.Intermediates)},
+		{"RETENTION_OUTPUTS", "720h", "how long results are kept", retention(objectstore.Outputs)},
+		{"RETENTION_TEMPORARY", "1h", "how long temporary objects are kept", retention(objectstore.Temporary)},
+		{"STORAGE_SWEEP_EVERY", "1h", "how often what is over its time is removed; 0 for never", duration(func(c *config) *time.Duration { return &c.Storage.SweepEvery })},
+		{"STORAGE_RESERVE_MB", "512", "room on the disk below which no new work is taken, in MB; 0 for none", number(0, 1<<30, func(c *config) *int { return &c.Storage.Reserve })},
 		{"MATTING_ENGINES", "", "order of the matting engines: mcp, sagemaker, bedrock, rembg, local, none", str(func(c *config) *string { return &c.Cutout.Order })},
 		{"AWS_MCP_ENDPOINT", "", "MCP server with the tools remove_background and refine_segmentation", str(func(c *config) *string { return &c.Cutout.MCPEndpoint })},
 		{"AWS_MCP_TOKEN", "", "bearer token for it", str(func(c *config) *string { return &c.Cutout.MCPToken })},

@@ -27,6 +27,9 @@ type commands struct {
 	Keys      keysCmd      `cmd:"" help:"Make the keys, certificates and secrets of an installation."`
 	Env       envCmd       `cmd:"" help:"Print every setting: environment variable, default, meaning."`
 	Ping      pingCmd      `cmd:"" help:"Ask the process on this machine's PORT whether it lives."`
+	Storage   storageCmd   `cmd:"" help:"Look after the blob store: usage, sweep, verify, copy."`
+	Engines   enginesCmd   `cmd:"" help:"Show the engines: what is configured, healthy, and in which order it is tried."`
+	MCP       mcpCmd       `cmd:"" name:"mcp" help:"Serve the matting tools remove_background and refine_segmentation to MCP clients."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
