@@ -54,10 +54,18 @@ func (g *Gateway) generate(w http.ResponseWriter, r *http.Request) (err error) {
 			return err
 		}
 	}
+	if err := g.checkConsent(req); err != nil {
+		return err
+	}
+	return g.finish(w, r, task, req, form, opts)
+}
+
+// checkConsent refuses to animate a face whose owner may not have agreed.
+func (g *Gateway) checkConsent(req events.Request) error {
 	if g.conf.Production && !req.Consent {
 		return badField(codeConsent, "consent", "must be true: you may use this face and voice")
 	}
-	return g.finish(w, r, task, req, form, opts)
+	return nil
 }
 
 // details are what the owner wants echoed. They may name people, so they are a

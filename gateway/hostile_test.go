@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/oklog/ulid/v2"
 )
 
 // An attack is a request that must be refused. It is sent as alice.
@@ -111,6 +112,7 @@ func webpBomb() []byte {
 
 func attacks(own, foreign string) []attack {
 	long := strings.Repeat("あ", 1001)
+	old := strings.ToLower(ulid.MustNew(ulid.Timestamp(time.Now().Add(-40*24*time.Hour)), strings.NewReader("0123456789")).String())
 	image, words := file("image", picture()), text("text", "hi")
 	list := []attack{
 		// Who is it?
@@ -154,6 +156,7 @@ func attacks(own, foreign string) []attack {
 		{"foreign rerun", post("/api/tasks/"+foreign+"/rerun", `{"from":"voice"}`), 404, codeNotFound},
 		{"foreign erase", func(h *harness) reply { return h.do("DELETE", "/api/tasks/"+foreign, nil) }, 404, codeNotFound},
 		{"foreign status", get("/api/video/status/" + foreign), 404, codeNotFound},
+		{"status of long ago", get("/api/video/status/" + old), 410, codeGone},
 		{"foreign download", get("/api/video/download/" + foreign), 404, codeNotFound},
 		{"foreign artefact", get("/api/video/download/" + foreign + "?artifact=portrait"), 404, codeNotFound},
 		{"foreign events", get("/api/tasks/" + foreign + "/events"), 404, codeNotFound},

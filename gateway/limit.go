@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,7 +34,7 @@ const window = time.Minute
 func newLimiter(kv jetstream.KeyValue, c Config) *limiter {
 	return &limiter{
 		kv: kv, now: time.Now, local: map[string][]int64{},
-		rules: map[string]int{"generate": c.GeneratePerMin, "write": c.WritesPerMin},
+		rules: map[string]int{"generate": c.GeneratePerMin, "write": c.WritesPerMin, "preview": c.WritesPerMin},
 	}
 }
 
@@ -42,6 +43,8 @@ func ruleOf(rt route) string {
 	switch {
 	case rt.method == http.MethodPost && rt.path == "/api/video/generate":
 		return "generate"
+	case strings.HasPrefix(rt.doc.id, "previewVoice"), rt.doc.id == "previewProfile":
+		return "preview" // a voice speaks
 	case rt.method == http.MethodGet || rt.method == http.MethodHead:
 		return ""
 	}

@@ -1,5 +1,7 @@
 package gateway
 
+import "slices"
+
 // An operation documents a route. The OpenAPI document and the page at /docs are
 // made of these; tests hold real traffic against them.
 type operation struct {
@@ -109,6 +111,12 @@ func (o operation) giving(media string) operation {
 	return o
 }
 
+// limited says that the operation counts against a limit although it only reads.
+func (o operation) limited() operation {
+	o.problems = append(slices.Clone(o.problems), 429)
+	return o
+}
+
 var (
 	docGenerate = accepting("generateVideo", "Make a video of a portrait and a text, or own speech", together(
 		[]field{
@@ -176,10 +184,10 @@ var (
 	docProfile        = reading("profile", "Voices", "One cloned voice", Profile{})
 	docProfileChange  = changing("changeProfile", "Voices", "Rename a cloned voice, or withdraw its consent", 200, Profile{}).withBody(ProfileChange{})
 	docProfileDelete  = changing("deleteProfile", "Voices", "Erase a cloned voice, its recordings and the copy at the engine", 204, nil)
-	docProfilePreview = reading("previewProfile", "Voices", "How a cloned voice sounds", nil, sampleParams...).giving("audio/wav")
+	docProfilePreview = reading("previewProfile", "Voices", "How a cloned voice sounds", nil, sampleParams...).giving("audio/wav").limited()
 
 	docVoices            = reading("voices", "Catalogues", "Voices that can speak now", list[Voice]{}, param{"language", "string", "only voices of a language"})
-	docVoicePreview      = reading("previewVoice", "Catalogues", "How a voice sounds", nil, sampleParams...).giving("audio/wav")
+	docVoicePreview      = reading("previewVoice", "Catalogues", "How a voice sounds", nil, sampleParams...).giving("audio/wav").limited()
 	docMusic             = reading("music", "Catalogues", "Music: generated styles and own tracks", list[Music]{})
 	docTrack             = reading("track", "Catalogues", "One piece of music", Music{})
 	docMusicPreview      = reading("previewMusic", "Catalogues", "How music sounds", nil).giving("audio/*")

@@ -50,6 +50,11 @@ func (g *Gateway) single(w http.ResponseWriter, r *http.Request, kind string, fi
 			return badField(codeMissing, name, "is missing")
 		}
 	}
+	if kind == events.KindAvatar {
+		if err := g.checkConsent(req); err != nil {
+			return err
+		}
+	}
 	return g.finish(w, r, task, req, form, opts)
 }
 

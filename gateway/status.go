@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/oklog/ulid/v2"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/videomsg/videomsg/broker"
 
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/status"
@@ -157,6 +159,9 @@ func (g *Gateway) load(r *http.Request) (status.Task, uint64, error) {
 		return status.Task{}, 0, newProblem(codeNotFound, "There is no such task.")
 	}
 	t, rev, err := g.get(r.Context(), id)
+	if errors.Is(err, status.ErrNotFound) && expired(id, time.Now()) {
+		return status.Task{}, 0, newProblem(codeGone, "The task is no longer kept.").because(err)
+	}
 	if errors.Is(err, status.ErrNotFound) || err == nil && t.Request.Owner != owner(r) {
 		return status.Task{}, 0, newProblem(codeNotFound, "There is no such task.").because(err)
 	}
@@ -164,6 +169,12 @@ func (g *Gateway) load(r *http.Request) (status.Task, uint64, error) {
 		return status.Task{}, 0, newProblem(codeGone, "The task was erased.")
 	}
 	return t, rev, err
+}
+
+// expired reports whether a task of this id would be too old to be kept.
+func expired(id string, now time.Time) bool {
+	u, err := ulid.ParseStrict(strings.ToUpper(id))
+	return err == nil && now.Sub(ulid.Time(u.Time())) > broker.Retention
 }
 
 // get reads a task from the copy in memory, from the bucket, or, right after its
