@@ -226,3 +226,23 @@ func TestLongPollWakesOnChange(t *testing.T) {
 		t.Errorf("%s after %s", r.Status, took)
 	}
 }
+
+// TestPauseOutlastsWorkers pauses a stage and lets a worker come anew, which
+// declares its consumer as every worker does.
+func TestPauseOutlastsWorkers(t *testing.T) {
+	h := newHarness(t, nil)
+	serveStage(t, h, "bgm")
+	as := func(method, path string) reply { return h.do(method, path, nil, "Authorization", "Bearer "+h.admin) }
+	if s := decode[StageState](t, as("POST", "/api/admin/stages/bgm/pause")); !s.Paused || s.PausedUntil == nil {
+		t.Fatalf("%+v", s)
+	}
+	serveStage(t, h, "bgm")
+	for _, s := range decode[list[StageState]](t, as("GET", "/api/admin/stages")).Items {
+		if s.Name == "bgm" && !s.Paused {
+			t.Errorf("a new worker has ended the pause")
+		}
+	}
+	if s := decode[StageState](t, as("POST", "/api/admin/stages/bgm/resume")); s.Paused {
+		t.Errorf("%+v", s)
+	}
+}
