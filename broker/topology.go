@@ -42,7 +42,7 @@ func (b *Broker) declare(ctx context.Context, log *slog.Logger, c Config) (err e
 	b.Events, err = d.stream(ctx, jetstream.StreamConfig{
 		Name:              StreamEvents,
 		Description:       "every event of every task",
-		Subjects:          []string{events.AllSubjects},
+		Subjects:          []string{events.AllSubjects, events.AllSchedules},
 		Retention:         jetstream.LimitsPolicy,
 		Storage:           jetstream.FileStorage,
 		Discard:           jetstream.DiscardOld,

@@ -43,7 +43,7 @@ func (a *attempt) handle(ctx context.Context) {
 	t.Task, t.Wait = a.e.Task, started.Sub(a.md.Timestamp)
 	a.prog = events.Progress{Stage: a.st.Name, Started: started.UTC()}
 	switch {
-	case a.md.NumDelivered > 1 && a.resume(ctx, &t):
+	case (a.md.NumDelivered > 1 || a.e.Verb == events.Retry) && a.resume(ctx, &t):
 	case a.cancels.canceled(a.e.Task):
 		t.Outcome, t.Err = "canceled", a.m.Ack()
 	default:
@@ -100,6 +100,11 @@ func (a *attempt) resume(ctx context.Context, t *Try) bool {
 // failed ones are in the last progress message, the others are in nobody's.
 func (a *attempt) recall(ctx context.Context) {
 	a.prog.Attempt = 1
+	if n, ok := a.e.Job.Note(a.st.Name); ok && a.e.Verb == events.Retry {
+		a.prog.Failed = n.Tries
+		a.e.Job.Notes = slices.DeleteFunc(a.e.Job.Notes, func(n events.Note) bool { return n.Stage == a.st.Name })
+		a.prog.Attempt = len(a.prog.Failed) + 1
+	}
 	if a.md.NumDelivered == 1 {
 		return
 	}
@@ -107,7 +112,7 @@ func (a *attempt) recall(ctx context.Context) {
 	if err == nil {
 		var p events.Progress
 		raw, err := s.GetLastMsgForSubject(ctx, events.ProgressSubject(a.st.Name, a.e.Task))
-		if err == nil && json.Unmarshal(raw.Data, &p) == nil {
+		if err == nil && json.Unmarshal(raw.Data, &p) == nil && len(p.Failed) > len(a.prog.Failed) {
 			a.prog.Failed = p.Failed
 		}
 	}
@@ -161,13 +166,38 @@ func (a *attempt) try(ctx context.Context, t *Try) {
 		t.Outcome = "failed"
 		t.Err = errors.Join(err, a.giveUp(last, err))
 	default:
-		t.Outcome = "retry"
-		delay := backoff(a.prog.Attempt)
-		a.prog.Failed = append(a.prog.Failed, clip(err.Error(), 300))
-		a.prog.Waiting = time.Now().Add(delay).UTC()
-		a.sayProgress()
-		t.Err = errors.Join(err, a.m.NakWithDelay(delay))
+		var also error
+		t.Outcome, also = a.again(last, err)
+		t.Err = errors.Join(err, also)
 	}
+}
+
+// errTooLate says that a retry would come after the task's deadline.
+var errTooLate = errors.New("the next attempt would be too late")
+
+// again puts the next attempt off. A short delay is the broker's; during a long
+// one the request waits in the stream, so that it holds none of the stage's places.
+func (a *attempt) again(ctx context.Context, cause error) (outcome string, err error) {
+	delay, told := retryAfter(cause)
+	if !told {
+		delay = backoff(a.prog.Attempt)
+	}
+	at := time.Now().Add(delay)
+	if d := a.e.Job.Request.Deadline; !d.IsZero() && at.After(d) {
+		return "failed", a.giveUp(ctx, fmt.Errorf("%w: %w", errTooLate, cause))
+	}
+	a.prog.Failed = append(a.prog.Failed, clip(cause.Error(), 300))
+	a.prog.Waiting = at.UTC()
+	a.sayProgress()
+	if delay <= lease {
+		return "retry", a.m.NakWithDelay(delay)
+	}
+	job := a.e.Job.Clone()
+	job.Notes = append(job.Notes, a.note())
+	if err := a.Publish.Later(ctx, a.after(a.e, events.Retry, job), at); err != nil {
+		return "retry", errors.Join(err, a.m.NakWithDelay(lease))
+	}
+	return "retry", a.m.Ack()
 }
 
 // run runs the stage under its lease: while it runs, the broker is told every

@@ -58,9 +58,11 @@ type Result struct {
 	Remarks  []string               // what else a user should know
 }
 
-// Publisher is what Serve needs to hand on results.
+// Publisher is what Serve needs to hand on results and to put work off.
 type Publisher interface {
 	Publish(ctx context.Context, evs ...events.Event) error
+	// Later has the stream say e at a time.
+	Later(ctx context.Context, e events.Event, at time.Time) error
 }
 
 // A Try is one attempt, for logs and metrics.

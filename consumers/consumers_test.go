@@ -557,3 +557,40 @@ func TestEqualWorkIsDoneOnce(t *testing.T) {
 		t.Errorf("%s after %d runs, want a sixth", e.Verb, runs.Load())
 	}
 }
+
+func TestLongDelaysHoldNoPlace(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const asked = lease + 500*time.Millisecond
+	begin := time.Now()
+	f.serve(t, Stage{Name: "video", Tries: 3, Workers: 2, Pending: 1, Run: func(_ context.Context, w Work) (Result, error) {
+		if w.Task == "limited" && time.Since(begin) < asked {
+			return Result{}, RetryAfter(asked, errors.New("429 from the avatar service"))
+		}
+		if w.Task == "hopeless" {
+			return Result{}, RetryAfter(time.Hour, errors.New("429 from the avatar service"))
+		}
+		return made("video"), nil
+	}})
+	job := events.Job{Request: events.Request{Deadline: time.Now().Add(time.Minute)}}
+	for _, task := range []string{"limited", "hopeless", "next"} {
+		if err := f.pub.Submit(t.Context(), task, []string{"video"}, "", job); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.wait(t, events.Task, events.Ended, "next")
+	if d := time.Since(begin); d > asked-2*time.Second {
+		t.Errorf("the next task waited %v for the only place of the stage", d)
+	}
+	if n, _ := f.wait(t, events.Task, events.Ended, "hopeless").Job.Note("video"); n.Problem == nil || n.Problem.Code != "DEADLINE_EXCEEDED" {
+		t.Errorf("%+v: a delay beyond the deadline must end the task at once", n)
+	}
+	e := f.wait(t, events.Task, events.Ended, "limited")
+	n, _ := e.Job.Note("video")
+	if e.Verb != events.TaskCompleted || len(e.Job.Notes) != 1 || n.Attempt != 2 || len(n.Tries) != 1 {
+		t.Errorf("%s with notes %+v", e.Verb, e.Job.Notes)
+	}
+	if d := time.Since(begin); d < asked {
+		t.Errorf("it was tried again after %v, not %v", d, asked)
+	}
+}

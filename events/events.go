@@ -135,6 +135,13 @@ func CanceledSubject(task string) string { return Subject(Task, "canceled", task
 // are kept in memory only.
 func ProgressSubject(stage, task string) string { return "vmp." + stage + "." + task }
 
+// AllSchedules matches what the stream keeps until it is time to say it.
+const AllSchedules = "vms.*.*"
+
+// ScheduleSubject is where a retry of stage waits for its time, one per task.
+// What waits there is nobody's business but the stream's.
+func ScheduleSubject(stage, task string) string { return "vms." + stage + "." + task }
+
 // CheckToken returns an error unless s can stand in a subject and in an object
 // key: 1 to 64 of a-z 0-9 _ -.
 func CheckToken(s string) error {

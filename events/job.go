@@ -49,6 +49,7 @@ const (
 	BlobBackdrop   = "backdrop"   // own background picture, as uploaded
 	BlobMusic      = "music"      // own music, as uploaded to the library
 	BlobMusicInfo  = "music-info" // JSON: the credit that BlobMusic demands
+	BlobTitle      = "title"      // JSON: for whom and from whom, for the title card
 	BlobDetails    = "details"    // what is echoed to the owner: subject, user data
 	BlobImage      = "image"      // image stage: PNG to animate
 	BlobCutout     = "cutout"     // image stage: PNG with alpha
@@ -68,6 +69,7 @@ const (
 	BlobSRT        = "captions-srt"
 	BlobVTT        = "captions-vtt"
 	BlobReport     = "provenance" // video stage: signed JSON
+	BlobWebM       = "video-webm" // video stage: VP9 and Opus, where configured
 )
 
 // A Note is what one stage reports of itself.

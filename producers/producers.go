@@ -44,10 +44,19 @@ func (p Publisher) publish(ctx context.Context, e events.Event) error {
 	if err != nil {
 		return err
 	}
+	return patiently(ctx, func(ctx context.Context) error {
+		return p.try(ctx, e, &nats.Msg{Subject: e.Subject(), Header: header, Data: data})
+	})
+}
+
+// patiently calls f until it succeeds, fails for good, or patience is at its end.
+func patiently(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		err := p.try(ctx, e, &nats.Msg{Subject: e.Subject(), Header: header, Data: data})
+		one, done := context.WithTimeout(ctx, perTry)
+		err := f(one)
+		done()
 		if err == nil || !Transient(err) || ctx.Err() != nil {
 			return err
 		}
@@ -61,11 +70,34 @@ func (p Publisher) publish(ctx context.Context, e events.Event) error {
 	}
 }
 
+// Later has the stream say e at a time. A later call for the same stage and task
+// takes the place of an earlier one. Unlike other events, what is said so may be
+// said again.
+func (p Publisher) Later(ctx context.Context, e events.Event, at time.Time) error {
+	header, data, err := events.Encode(e)
+	if err != nil {
+		return err
+	}
+	err = patiently(ctx, func(ctx context.Context) error {
+		m := &nats.Msg{Subject: events.ScheduleSubject(e.Stage, e.Task), Header: nats.Header{}, Data: data}
+		for k, v := range header {
+			m.Header[k] = v
+		}
+		// The client's own option cuts to whole seconds.
+		m.Header[jetstream.ScheduleHeader] = []string{"@at " + at.UTC().Format(time.RFC3339Nano)}
+		m.Header[jetstream.ScheduleTargetHeader] = []string{e.Subject()}
+		_, err := p.JS.PublishMsg(ctx, m, jetstream.WithRetryAttempts(0))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("schedule %s: %w", e.ID(), err)
+	}
+	return nil
+}
+
 // try publishes once. A message is not reused: an answer that comes late belongs
 // to the old one.
 func (p Publisher) try(ctx context.Context, e events.Event, m *nats.Msg) error {
-	ctx, cancel := context.WithTimeout(ctx, perTry)
-	defer cancel()
 	_, err := p.JS.PublishMsg(ctx, m,
 		jetstream.WithMsgID(e.ID()), jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithRetryAttempts(0))
 	if refused(err) {
