@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -18,6 +20,7 @@ import (
 	"github.com/videomsg/videomsg/consumers/image"
 	"github.com/videomsg/videomsg/consumers/prosody"
 	"github.com/videomsg/videomsg/consumers/video"
+	"github.com/videomsg/videomsg/consumers/video/provenance"
 	"github.com/videomsg/videomsg/consumers/voice"
 	"github.com/videomsg/videomsg/engines/avatar"
 	"github.com/videomsg/videomsg/engines/cutout"
@@ -120,12 +123,18 @@ func stages(c config, store objectstore.Store, remove, refine cutout.Chain, stud
 	if err != nil {
 		return nil, fmt.Errorf("face detector: %w", err)
 	}
+	var key ed25519.PrivateKey
+	if c.Roles.has(video.Name) {
+		if key, err = provenance.Key(c.Avatar.Key); err != nil {
+			return nil, err
+		}
+	}
 	table := []consumers.Stage{
 		image.Stage(blobs, faces, remove, refine),
 		voice.Stage(blobs, studio.Speak, ownSpeech),
 		prosody.Stage(blobs),
 		bgm.Stage(blobs, musicLibrary{blobs}.find),
-		video.Stage(blobs, avatars, 1),
+		video.Stage(blobs, avatars, video.Config{Key: key, Generator: "videomsg " + version(), WebM: c.Avatar.WebM, Threads: runtime.GOMAXPROCS(0)}),
 	}
 	for i := range table {
 		if n := c.Workers[table[i].Name]; n > 0 {

@@ -189,6 +189,8 @@ func settings() []setting {
 		{"D_ID_STITCH", "true", "D-ID animates the face inside the whole picture, where the plan permits it", flagged(func(c *config) *bool { return &c.Avatar.DIDStitch })},
 		{"D_ID_CONCURRENCY", "2", "videos at D-ID at once, per process", number(1, 100, func(c *config) *int { return &c.Avatar.DIDConcurrency })},
 		{"LIPSYNC_URL", "", "server with the contract of MuseTalk, LivePortrait or EchoMimic", str(func(c *config) *string { return &c.Avatar.LipsyncURL })},
+		{"VIDEO_WEBM", "false", "make a WebM (VP9, Opus) beside each MP4", flagged(func(c *config) *bool { return &c.Avatar.WebM })},
+		{"PROVENANCE_KEY", "", "file of the Ed25519 key that signs the provenance records, made when missing; empty is DATA_DIR/provenance.pem", str(func(c *config) *string { return &c.Avatar.Key })},
 		{"OPENVOICE_SERVICE_URL", "", "voice cloning service", str(func(c *config) *string { return &c.Speech.OpenVoiceURL })},
 		{"OPEN_JTALK_DIC", "", "dictionary of Open JTalk; empty is Debian's", str(func(c *config) *string { return &c.Speech.Dictionary })},
 		{"OPEN_JTALK_VOICE", "", "HTS voice of Open JTalk; empty looks in Debian's place and in DATA_DIR/voices", str(func(c *config) *string { return &c.Speech.Voice })},
@@ -286,6 +288,9 @@ func loadConfig(getenv func(string) string, as ...string) (config, error) {
 	c.Broker.Name = "videomsg"
 	c.Broker.Bind = !c.Declare
 	c.Broker.DataDir = filepath.Join(c.DataDir, "broker")
+	if c.Avatar.Key == "" {
+		c.Avatar.Key = filepath.Join(c.DataDir, "provenance.pem")
+	}
 	if c.Storage.Root == "" {
 		c.Storage.Root = filepath.Join(c.DataDir, "blobs")
 	}

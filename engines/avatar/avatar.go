@@ -86,8 +86,12 @@ func (l local) still() engines.Engine[Job, Video] {
 	return engines.Engine[Job, Video]{Name: "still", Run: func(ctx context.Context, j Job) (Video, error) {
 		j.Options.Style = portrait.Static
 		// What failed before may have been these.
+		without := j.Subtitles != "" || j.Captions != ""
 		j.Subtitles, j.Captions = "", ""
 		v, err := l.render(ctx, j)
+		if without {
+			v.Remarks = append(v.Remarks, "The captions are not in the picture; they are a file of their own.")
+		}
 		return v, blameEncoder(err)
 	}}
 }

@@ -112,7 +112,8 @@ func layout(m []mark) [][]Line {
 	for j := 1; j <= n; j++ {
 		best[j] = math.Inf(1)
 		for i := j - 1; i >= 0; i-- {
-			if at[j]-at[i] > MaxLines*MaxLine+1 && j-i > 1 {
+			// Characters without width must not make a cue endless.
+			if (at[j]-at[i] > MaxLines*MaxLine+1 || j-i > 4*MaxLines*MaxLine) && j-i > 1 {
 				break
 			}
 			c, s, ok := cueCost(m, at, costs, i, j)
