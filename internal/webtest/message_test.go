@@ -168,3 +168,19 @@ func TestCancelStopsTheTask(t *testing.T) {
 	b.clickText("Cancel")
 	b.wait(`document.querySelector("h1").textContent === "Canceled"`)
 }
+
+func TestOwnMusicIsAddedWithItsRight(t *testing.T) {
+	t.Parallel()
+	b := open(t, use(t, healthy), "/", "en", phone)
+	b.wait(`document.querySelectorAll("input[name=music]").length > 3`)
+	b.upload("#own-music", speechFile)
+	b.wait(`document.querySelector("#music-name").value === "speech"`)
+	b.wait(`document.querySelector(".own-music .secondary").disabled`) // not without the right
+	b.set("#music-name", "Our song")
+	b.click("#music-rights")
+	b.shot("own-music")
+	b.clickText("Add this music")
+	b.wait(`[...document.querySelectorAll(".option:has(input[name=music]:checked)")].some(o => o.textContent.includes("Our song"))`)
+	b.click(`.option:has(input[name=music]:checked) .play`)
+	b.wait(`document.querySelector(".option:has(input[name=music]:checked) .play.playing")`)
+}

@@ -79,7 +79,7 @@ export function App() {
           <Icon name="logo" />
           <span>{t.appName}</span>
         </Link>
-        <Nav path={path} admin={session?.role === "admin"} />
+        {!needed && <Nav path={path} admin={session?.role === "admin"} />}
         <div className="top-tools">
           {session && !session.open && <button type="button" className="ghost" onClick={() => void signOut()}>{t.signIn.out}</button>}
           <ThemeSwitch />

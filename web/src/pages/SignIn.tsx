@@ -1,4 +1,5 @@
 import { type FormEvent, useState } from "react";
+import { ApiError } from "../api/client";
 import { explain, useI18n } from "../i18n";
 
 export function SignIn({ signIn }: { signIn: (token: string) => Promise<void> }) {
@@ -10,7 +11,7 @@ export function SignIn({ signIn }: { signIn: (token: string) => Promise<void> })
     try {
       await signIn(token.trim());
     } catch (err) {
-      setProblem(explain(t, err));
+      setProblem(err instanceof ApiError && err.status === 401 ? t.signIn.wrong : explain(t, err));
     }
   }
   return (

@@ -165,6 +165,7 @@ export function Create({ from }: { from: string | null }) {
               <label className="label" htmlFor="subject">{t.create.to}</label>
               <input id="subject" type="text" maxLength={200} placeholder={t.create.toHint} value={draft.subject} onChange={(e) => set({ subject: e.target.value })} />
             </div>
+            <p className="muted"><small>{t.create.aiLabel}</small></p>
             <div className="go">
               <label className="check">
                 <input id="consent" type="checkbox" checked={draft.consent} aria-describedby="consent-error" onChange={(e) => { set({ consent: e.target.checked }); setProblems((p) => ({ ...p, consent: undefined })); }} />
@@ -175,7 +176,6 @@ export function Create({ from }: { from: string | null }) {
               {sending === null ? <><Icon name="sparkle" />{t.create.go}</> : <><span className="spin" aria-hidden="true" />{sending < 100 ? t.create.sendingPercent(sending) : t.create.sending}</>}
             </button>
             {problems.other && <p className="notice bad" role="alert"><Icon name="alert" size={20} />{problems.other}</p>}
-            <p className="muted"><small>{t.create.aiLabel}</small></p>
             </div>
           </section>
         </div>

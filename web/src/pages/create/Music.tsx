@@ -32,8 +32,6 @@ function gain(v: number): number {
 export function Music({ tracks, value, volume, onChange, onVolume, onAdded }: Props) {
   const { t, lang } = useI18n();
   const playing = usePlaying();
-  const file = useRef<HTMLInputElement>(null);
-  const [error, setError] = useState("");
   const ids = tracks.length ? tracks : Object.keys(t.create.tracks).filter((id) => id !== "none").map((id): Track => ({ id, name: id, name_ja: id, own: false, preview_url: "" }));
   const name = (x: Track) => t.create.tracks[x.id] ?? nameIn(lang, x);
   const options = [
@@ -44,19 +42,6 @@ export function Music({ tracks, value, volume, onChange, onVolume, onAdded }: Pr
     })),
     { value: "none", label: t.create.tracks.none },
   ];
-  async function add(f: File | undefined) {
-    if (!f) return;
-    const form = new FormData();
-    form.set("name", f.name.replace(/\.\w+$/, "").slice(0, 60));
-    form.set("audio", f);
-    try {
-      const track = (await (await call("/api/bgm", { form })).json()) as Track;
-      setError("");
-      onAdded(track);
-    } catch (e) {
-      setError(explain(t, e));
-    }
-  }
   return (
     <section className="card stack" aria-labelledby="h-music">
       <h2 id="h-music"><Icon name="note" />{t.create.music}</h2>
@@ -67,14 +52,65 @@ export function Music({ tracks, value, volume, onChange, onVolume, onAdded }: Pr
           setVolume(playing.key, playing.key.startsWith("music:") ? gain(v) : 1);
         }} />
       )}
-      {tracks.length > 0 && (
-        <div>
-          <button type="button" className="ghost" onClick={() => file.current?.click()}><Icon name="plus" size={20} />{t.create.ownMusic}</button>
-          <input ref={file} type="file" accept="audio/*" className="visually-hidden" tabIndex={-1} aria-label={t.create.ownMusic} onChange={(e) => void add(e.target.files?.[0])} />
-          <p className="muted"><small>{t.create.ownMusicHelp}</small></p>
-          {error && <p className="error" role="alert">{error}</p>}
+      {tracks.length > 0 && <OwnMusic onAdded={onAdded} />}
+    </section>
+  );
+}
+
+// OwnMusic takes a file, asks for its name and for the right to use it, and adds it.
+function OwnMusic({ onAdded }: { onAdded: (t: Track) => void }) {
+  const { t } = useI18n();
+  const input = useRef<HTMLInputElement>(null);
+  const [file, setFile] = useState<File | null>(null);
+  const [name, setName] = useState("");
+  const [rights, setRights] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState("");
+  function take(f: File | undefined) {
+    if (!f) return;
+    setFile(f);
+    setName(f.name.replace(/\.\w+$/, "").slice(0, 100));
+    setRights(false);
+    setError("");
+  }
+  async function add() {
+    if (!file) return;
+    setBusy(true);
+    const form = new FormData();
+    form.set("name", name.trim() || file.name);
+    form.set("rights", "true");
+    form.set("audio", file);
+    try {
+      onAdded((await (await call("/api/bgm", { form })).json()) as Track);
+      setFile(null);
+      setError("");
+    } catch (e) {
+      setError(explain(t, e));
+    } finally {
+      setBusy(false);
+    }
+  }
+  return (
+    <div className="stack">
+      <button type="button" className="ghost" onClick={() => input.current?.click()}><Icon name="plus" size={20} />{t.create.ownMusic}</button>
+      <input ref={input} id="own-music" type="file" accept="audio/*" className="visually-hidden" tabIndex={-1} aria-label={t.create.ownMusic} onChange={(e) => take(e.target.files?.[0])} />
+      {file && (
+        <div className="own-music stack" role="group" aria-label={t.create.ownMusic}>
+          <div>
+            <label className="label" htmlFor="music-name">{t.create.musicName}</label>
+            <input id="music-name" type="text" maxLength={100} value={name} onChange={(e) => setName(e.target.value)} />
+          </div>
+          <label className="check">
+            <input id="music-rights" type="checkbox" checked={rights} onChange={(e) => setRights(e.target.checked)} />
+            <span>{t.create.musicRights}</span>
+          </label>
+          <div className="row">
+            <button type="button" className="secondary" disabled={!rights || busy} onClick={() => void add()}>{busy && <span className="spin" aria-hidden="true" />}{t.create.musicAdd}</button>
+            <button type="button" className="ghost" onClick={() => setFile(null)}>{t.cancel}</button>
+          </div>
         </div>
       )}
-    </section>
+      {error && <p className="error" role="alert">{error}</p>}
+    </div>
   );
 }
