@@ -121,6 +121,7 @@ func (a *app) api(feed *gateway.Feed) http.Handler {
 		Speak:       a.speakSample,
 		Profiles:    clones{a},
 		Faces:       a.faces,
+		Verify:      a.verifier,
 		Erase:       a.erase,
 		Engines:     a.engineStates,
 		Stages:      a.stageNames(),

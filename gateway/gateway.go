@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -98,6 +99,8 @@ type Deps struct {
 	// Profiles are the cloned voices; nil when none can be made.
 	Profiles Profiles
 	Faces    *face.Detector
+	// Verify checks the provenance record of a video. Its errors are those of r.
+	Verify func(r io.Reader) (Verification, error)
 
 	// Erase removes what is kept of a task, here and outside.
 	Erase func(ctx context.Context, t status.Task) error

@@ -150,6 +150,11 @@ var (
 		form:     []field{portraitField, {"face", "integer", false, "the face the crops are about; default 1"}},
 		problems: []int{400, 401, 403, 413, 415, 422, 429},
 	}
+	docVerify = operation{
+		id: "verifyVideo", tag: "Make", summary: "Check the signed provenance record inside a video; nothing is kept", ok: 200, answer: Verification{},
+		form:     []field{{"video", "file", true, "a video made by this service, at most 512 MiB"}},
+		problems: []int{400, 401, 403, 413, 415, 422, 429},
+	}
 	docProsody = accepting("changeProsody", "Change pitch, speed and emotion of speech: the prosody stage alone",
 		soundField, field{"prosody_params", "json", false, "as in POST /api/video/generate"},
 		field{"pitch_shift", "number", false, "semitones, −12 to 12"}, field{"time_stretch", "number", false, "rate, 0.5 to 2, more is faster"},

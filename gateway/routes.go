@@ -36,6 +36,7 @@ func (g *Gateway) api() []route {
 
 		{"POST", "/api/image/process", user, g.processImage, docImage},
 		{"POST", "/api/image/analyze", user, g.analyzeImage, docAnalyze},
+		{"POST", "/api/verify", user, g.verify, docVerify},
 		{"POST", "/api/audio/prosody", user, g.changeProsody, docProsody},
 		{"POST", "/api/audio/bgm", user, g.addMusic, docBGM},
 		{"POST", "/api/voices/synthesize", user, g.synthesize, docSynthesize},
