@@ -30,6 +30,8 @@ type commands struct {
 	Storage   storageCmd   `cmd:"" help:"Look after the blob store: usage, sweep, verify, copy."`
 	Engines   enginesCmd   `cmd:"" help:"Show the engines: what is configured, healthy, and in which order it is tried."`
 	MCP       mcpCmd       `cmd:"" name:"mcp" help:"Serve the matting tools remove_background and refine_segmentation to MCP clients."`
+	Verify    verifyCmd    `cmd:"" help:"Check the signed provenance record inside a video."`
+	Cost      costCmd      `cmd:"" help:"Calculate what videos cost with your prices."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
