@@ -34,7 +34,8 @@ const (
 	PartGateway // library, idempotency, limits
 	PartWebhooks
 	PartOrders
-	PartAll = PartOrders | PartProgress | PartStatus | PartBlobs | PartCache | PartProfiles | PartGateway | PartWebhooks
+	PartDead
+	PartAll = PartOrders | PartDead | PartProgress | PartStatus | PartBlobs | PartCache | PartProfiles | PartGateway | PartWebhooks
 )
 
 // bind opens what somebody else has declared.
@@ -52,6 +53,11 @@ func (b *Broker) bind(ctx context.Context, parts Part) error {
 	var err error
 	if b.Events, err = stream(StreamEvents); err != nil {
 		return err
+	}
+	if parts&PartDead != 0 {
+		if b.Dead, err = stream(StreamDead); err != nil {
+			return err
+		}
 	}
 	if parts&PartWebhooks != 0 {
 		if b.Deliveries, err = stream(StreamWebhooks); err != nil {

@@ -78,11 +78,14 @@ type Broker struct {
 	// What the gateway keeps beside the event stream.
 	Library, Idempotency, Limits, Webhooks jetstream.KeyValue
 	Deliveries                             jetstream.Stream
-	url                                    string
-	opts                                   []nats.Option
-	srv                                    *server.Server // nil: a cluster elsewhere
-	conns                                  []*nats.Conn
-	unlock                                 func() error
+	// Dead is what the broker tells about requests that were given up; nil when
+	// this process binds and did not ask for PartDead.
+	Dead   jetstream.Stream
+	url    string
+	opts   []nats.Option
+	srv    *server.Server // nil: a cluster elsewhere
+	conns  []*nats.Conn
+	unlock func() error
 }
 
 // Open starts or dials the broker and declares the topology. It fails when

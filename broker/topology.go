@@ -26,6 +26,7 @@ const (
 	BucketWebhooks    = "vm_webhooks"    // endpoints
 	BucketOrders      = "vm_orders"      // what was ordered outside, by stage and task
 	StreamWebhooks    = "VM_WEBHOOKS"
+	StreamDead        = "VM_DLQ" // what the broker tells about requests that were given up
 )
 
 // Sizes that the rest of the program relies on.
@@ -69,6 +70,22 @@ func (b *Broker) declare(ctx context.Context, log *slog.Logger, c Config) (err e
 		MaxMsgSize:        4 << 10,
 		AllowDirect:       true,
 	}); err != nil {
+		return err
+	}
+	b.Dead, err = d.stream(ctx, jetstream.StreamConfig{
+		Name:        StreamDead,
+		Description: "advisories about messages that were terminated or delivered too often",
+		Subjects: []string{
+			"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES." + StreamEvents + ".*",
+			"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED." + StreamEvents + ".*",
+		},
+		Storage:     jetstream.FileStorage,
+		Discard:     jetstream.DiscardOld,
+		MaxAge:      Retention,
+		MaxBytes:    256 << 20,
+		AllowDirect: true,
+	})
+	if err != nil {
 		return err
 	}
 	b.Status, err = d.bucket(ctx, jetstream.KeyValueConfig{

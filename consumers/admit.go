@@ -43,7 +43,7 @@ func (r *Runner) Admit(ctx context.Context, n int) error {
 func (r *Runner) admit(ctx context.Context, m jetstream.Msg) error {
 	e, err := events.Decode(m.Headers(), m.Data())
 	if err != nil {
-		return errors.Join(err, m.TermWithReason(err.Error()))
+		return r.buryMalformed(ctx, m, err)
 	}
 	if e.Version > events.Version {
 		return m.NakWithDelay(time.Minute)

@@ -36,7 +36,7 @@ type attempt struct {
 func (a *attempt) handle(ctx context.Context) {
 	t := Try{Stage: a.st.Name}
 	started := time.Now()
-	if err := a.decode(); err != nil {
+	if err := a.decode(ctx); err != nil {
 		a.Log.ErrorContext(ctx, "stage request", "stage", a.st.Name, "subject", a.m.Subject(), "err", err)
 		return
 	}
@@ -55,13 +55,13 @@ func (a *attempt) handle(ctx context.Context) {
 }
 
 // decode reads the request. What cannot be read will never be readable and is
-// put aside; what a newer program wrote is left to a newer worker.
-func (a *attempt) decode() (err error) {
+// made a dead letter; what a newer program wrote is left to a newer worker.
+func (a *attempt) decode(ctx context.Context) (err error) {
 	if a.md, err = a.m.Metadata(); err != nil {
 		return err
 	}
 	if a.e, err = events.Decode(a.m.Headers(), a.m.Data()); err != nil {
-		return errors.Join(err, a.m.TermWithReason(err.Error()))
+		return a.buryMalformed(ctx, a.m, err)
 	}
 	if a.e.Version > events.Version {
 		return errors.Join(fmt.Errorf("event version %d is newer than this program", a.e.Version), a.m.NakWithDelay(time.Minute))

@@ -419,6 +419,68 @@ func TestMalformedRequestsStopNothing(t *testing.T) {
 	if e := f.wait(t, events.Task, events.Ended, "t"); e.Verb != events.TaskCompleted {
 		t.Error(e.Verb)
 	}
+	// Each is a dead letter with its reason, and its task has ended.
+	for task, stage := range map[string]string{"garbage": "image", "empty": "image", "bad": events.Task} {
+		e := f.wait(t, events.Task, events.Ended, task)
+		n, _ := e.Job.Note(stage)
+		if e.Verb != events.TaskFailed || n.Problem == nil || n.Problem.Code != "MALFORMED_EVENT" || !strings.Contains(n.Problem.Cause, "malformed event") {
+			t.Errorf("%s ended as %s with %+v", task, e.Verb, n)
+		}
+	}
+	for _, task := range []string{"garbage", "empty"} {
+		f.wait(t, "image", events.Failed, task)
+	}
+}
+
+func TestUndertakerHearsOfRequestsNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	conf := jetstream.ConsumerConfig{
+		Durable: ConsumerName("image"), FilterSubject: events.Subject("image", events.Requested, "*"),
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: 50 * time.Millisecond, MaxDeliver: 2,
+	}
+	cons, err := f.Events.CreateOrUpdateConsumer(t.Context(), conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.wg.Go(func() {
+		if err := f.runner.Bury(f.ctx, f.Dead); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := f.pub.Publish(t.Context(), events.New("t", "image", events.Requested, []string{"voice"}, events.Job{Request: events.Request{Owner: "u"}})); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // the last one makes the broker notice
+		if _, err := cons.Fetch(1, jetstream.FetchMaxWait(500*time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	e := f.wait(t, events.Task, events.Ended, "t")
+	if n, _ := e.Job.Note("image"); e.Verb != events.TaskFailed || n.Problem == nil || n.Problem.Code != "WORKER_LOST" || e.Job.Request.Owner != "u" {
+		t.Errorf("%s after %+v", e.Verb, n)
+	}
+}
+
+func TestTasksAtAStageThatNobodyServesEnd(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.serve(t)
+	f.wg.Go(func() {
+		if err := f.runner.Expire(f.ctx, time.Hour); err != nil {
+			t.Error(err)
+		}
+	})
+	job := events.Job{Request: events.Request{Deadline: time.Now().Add(-late)}}
+	if err := f.pub.Submit(t.Context(), "t", []string{"hologram"}, "", job); err != nil {
+		t.Fatal(err)
+	}
+	e := f.wait(t, events.Task, events.Ended, "t")
+	n, _ := e.Job.Note("hologram")
+	if e.Verb != events.TaskFailed || n.Problem == nil || n.Problem.Code != "DEADLINE_EXCEEDED" || !strings.Contains(n.Problem.Cause, "no worker serves the hologram stage") {
+		t.Errorf("%s after %+v", e.Verb, n)
+	}
 }
 
 func TestNothingIsLeftRunning(t *testing.T) {

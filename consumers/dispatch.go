@@ -40,7 +40,7 @@ func (r *Runner) Dispatch(ctx context.Context) error {
 func (r *Runner) dispatch(ctx context.Context, m jetstream.Msg) error {
 	e, err := events.Decode(m.Headers(), m.Data())
 	if err != nil {
-		return errors.Join(err, m.TermWithReason(err.Error()))
+		return r.buryMalformed(ctx, m, err)
 	}
 	if e.Version > events.Version {
 		return m.NakWithDelay(time.Minute)

@@ -1,0 +1,130 @@
+package consumers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/videomsg/videomsg/events"
+)
+
+// late is how long after its deadline a task may still end by itself: whoever
+// works on it stops at the deadline and has to say so.
+const late = 15 * time.Second
+
+// Expire ends the tasks that nobody ends: those which are at a stage that no
+// worker serves, or which wait behind a paused one, when their deadline is over.
+// Tasks are given at most longest. It reads submissions and keeps those that are
+// not over in memory; any number of processes may do the same.
+func (r *Runner) Expire(ctx context.Context, longest time.Duration) error {
+	waiting := map[string]time.Time{} // deadline by task
+	arrived := make(chan events.Event, 64)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.submissions(ctx, longest, arrived)
+	}()
+	defer func() { <-done }()
+	look := time.NewTicker(late / 3)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-arrived:
+			if d := e.Job.Request.Deadline; !d.IsZero() {
+				waiting[e.Task] = d
+			}
+		case now := <-look.C:
+			for task, d := range waiting {
+				if now.Before(d.Add(late)) {
+					continue
+				}
+				if err := r.expire(ctx, task); err != nil {
+					r.Log.WarnContext(ctx, "expire", "task", task, "err", err)
+					continue // with the next look
+				}
+				delete(waiting, task)
+			}
+		}
+	}
+}
+
+// submissions hands on what was submitted since longest ago and from now on.
+func (r *Runner) submissions(ctx context.Context, longest time.Duration, to chan<- events.Event) {
+	since := time.Now().Add(-longest - 2*late)
+	for ctx.Err() == nil {
+		err := r.follow(ctx, since, to)
+		if err != nil && ctx.Err() == nil {
+			r.Log.WarnContext(ctx, "follow submissions", "err", err)
+		}
+		pause(ctx, time.Second)
+	}
+}
+
+func (r *Runner) follow(ctx context.Context, since time.Time, to chan<- events.Event) error {
+	cons, err := r.Events.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{
+			events.Subject(events.Task, events.Submitted, "*"), events.Subject(events.Task, events.SubmittedBulk, "*"),
+		},
+		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
+	})
+	if err != nil {
+		return err
+	}
+	it, err := cons.Messages(jetstream.PullHeartbeat(time.Second))
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, it.Stop)()
+	defer it.Stop()
+	for {
+		m, err := it.Next()
+		if errors.Is(err, jetstream.ErrNoHeartbeat) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		e, err := events.Decode(m.Headers(), m.Data())
+		if err != nil {
+			continue // Dispatch puts it aside
+		}
+		select {
+		case to <- e:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// expire ends task unless it has ended.
+func (r *Runner) expire(ctx context.Context, task string) error {
+	ctx, cancel := context.WithTimeout(ctx, lastWord)
+	defer cancel()
+	_, err := r.Events.GetLastMsgForSubject(ctx, events.Subject(events.Task, events.Ended, task))
+	if !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return err
+	}
+	raw, err := r.Events.GetLastMsgForSubject(ctx, events.Subject("*", "*", task))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil // erased
+	}
+	if err != nil {
+		return err
+	}
+	e, err := events.Decode(raw.Header, raw.Data)
+	if err == nil && e.Verb == events.Erased {
+		return nil
+	}
+	stage := cmp.Or(strings.Split(raw.Subject+"..", ".")[1], events.Task)
+	return r.bury(ctx, events.Subject(stage, events.Requested, task), e.Job, e.Slip, events.Problem{
+		Code: "DEADLINE_EXCEEDED", Detail: "The task was not finished in time.",
+		Cause: fmt.Sprintf("nothing has happened since %s: no worker serves the %s stage, or it is paused", raw.Subject, stage), Retryable: true,
+	})
+}
