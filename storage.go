@@ -347,4 +347,3 @@ func (a *app) guarded() objectstore.Store {
 	}
 	return objectstore.Guarded(full, objectstore.NewGuard(measure, int64(a.conf.Storage.Reserve)*1_000_000, 0, 5*time.Second))
 }
-
