@@ -35,6 +35,7 @@ func TestEverythingDocumentedWorks(t *testing.T) {
 		return r
 	}
 	image, sound := file("image", picture()), file("audio", tone(t, 0.3))
+	call("verifyVideo", h.form("/api/verify", []part{file("video", []byte("not even a video"))}))
 	call("taskStatus", h.do("GET", "/api/video/status/"+done, nil))
 	call("download", h.do("GET", "/api/video/download/"+done, nil))
 	call("download", h.do("HEAD", "/api/video/download/"+done, nil))

@@ -99,8 +99,8 @@ func digest(s ...string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// verify reads a token. The algorithm is pinned and an expiry is demanded.
-func (g *Gateway) verify(token string) (id identity, until time.Time, err error) {
+// verifyToken reads a token. The algorithm is pinned and an expiry is demanded.
+func (g *Gateway) verifyToken(token string) (id identity, until time.Time, err error) {
 	var c claims
 	_, err = jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return []byte(g.conf.Secret), nil },
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithExpirationRequired(), jwt.WithLeeway(30*time.Second))
@@ -167,7 +167,7 @@ func (g *Gateway) identify(r *http.Request) (identity, error) {
 	id, ok := g.verified.get(token, time.Now())
 	if !ok {
 		var until time.Time
-		if id, until, err = g.verify(token); err != nil {
+		if id, until, err = g.verifyToken(token); err != nil {
 			return identity{}, newProblem(codeUnauthorized, "The token is not valid or has expired.").because(err)
 		}
 		g.verified.put(token, id, until)

@@ -27,7 +27,7 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request) error {
 	if g.conf.Secret == "" {
 		return newProblem(codeConflict, "This service asks nobody to sign in.")
 	}
-	id, _, err := g.verify(in.Token)
+	id, _, err := g.verifyToken(in.Token)
 	if err != nil {
 		return newProblem(codeUnauthorized, "The token is not valid or has expired.").because(err)
 	}

@@ -42,21 +42,25 @@ func (g *Gateway) verify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	var v *Verification
 	for {
 		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, io.EOF) && v == nil:
 			return badField(codeMissing, "video", "is missing")
+		case errors.Is(err, io.EOF):
+			return writeJSON(w, http.StatusOK, v)
+		case err != nil:
+			return broken(err)
+		case part.FormName() != "video":
+			return badField(codeUnknownField, clipName(part.FormName()), "is not a field of this request")
+		case v != nil:
+			return badField(codeBadRequest, "video", "is given more than once")
 		}
+		got, err := g.Verify(part)
 		if err != nil {
 			return broken(err)
 		}
-		if part.FormName() != "video" {
-			continue
-		}
-		v, err := g.Verify(part)
-		if err != nil {
-			return broken(err)
-		}
-		return writeJSON(w, http.StatusOK, v)
+		v = &got
 	}
 }
