@@ -33,6 +33,7 @@ func (g *Gateway) generate(w http.ResponseWriter, r *http.Request) (err error) {
 	f := &fields{values: form.values}
 	req := g.videoRequest(r, f)
 	text, hasText := f.text("text")
+	card := f.title()
 	opts := g.common(f, &req)
 	if err := f.done(); err != nil {
 		return err
@@ -55,6 +56,9 @@ func (g *Gateway) generate(w http.ResponseWriter, r *http.Request) (err error) {
 		}
 	}
 	if err := g.checkConsent(req); err != nil {
+		return err
+	}
+	if err := g.putTitle(r, form, task, card); err != nil {
 		return err
 	}
 	return g.finish(w, r, task, req, form, opts)

@@ -128,6 +128,8 @@ var (
 			{"voice_profile", "string", false, "an id of GET /api/voice-clone/profiles"},
 			{"prosody_params", "json", false, "pitch_shift −12..12, time_stretch 0.5..2, energy_boost 0.5..1.5, emotion, intensity 0..1, pauses"},
 			{"captions", "string", false, "none, file or burn"},
+			{"title_to", "string", false, "at most 40 characters; for whom, on a title card before the message"},
+			{"title_from", "string", false, "at most 40 characters; from whom, on the same card"},
 			{"style", "string", false, "talking, card, kenburns or static"},
 			{"motion", "number", false, "0 (still head) to 1"},
 			{"mouth", "string", false, "auto, closed or smile: how the mouth in the picture is"},
