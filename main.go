@@ -21,6 +21,7 @@ type commands struct {
 	Send      sendCmd      `cmd:"" help:"Make one video from a portrait and a text."`
 	Replay    replayCmd    `cmd:"" help:"Print recorded events as a timeline."`
 	Rebuild   rebuildCmd   `cmd:"" help:"Fold the status bucket from the stream again and compare."`
+	DLQ       dlqCmd       `cmd:"" name:"dlq" help:"Look after dead letters: stages that gave up on a task."`
 	Token     tokenCmd     `cmd:"" help:"Print a token for the API, signed with JWT_SECRET_KEY."`
 	Doctor    doctorCmd    `cmd:"" help:"Check programs, voices, disk, broker and store, and say how to mend what is missing."`
 	Bootstrap bootstrapCmd `cmd:"" help:"Declare streams, buckets and consumers on NATS_URL, as its operator."`
