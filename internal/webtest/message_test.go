@@ -1,6 +1,9 @@
 package webtest
 
 import (
+	"image/png"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -183,4 +186,28 @@ func TestOwnMusicIsAddedWithItsRight(t *testing.T) {
 	b.wait(`[...document.querySelectorAll(".option:has(input[name=music]:checked)")].some(o => o.textContent.includes("Our song"))`)
 	b.click(`.option:has(input[name=music]:checked) .play`)
 	b.wait(`document.querySelector(".option:has(input[name=music]:checked) .play.playing")`)
+}
+
+func TestOwnSpeechInsteadOfText(t *testing.T) {
+	t.Parallel()
+	b := open(t, use(t, healthy), "/", "ja", phone)
+	b.wait(`document.querySelectorAll("input[name=voice]").length > 0`)
+	small := filepath.Join(t.TempDir(), "small.png")
+	f, err := os.Create(small)
+	b.must(err)
+	b.must(png.Encode(f, smallPortrait(t)))
+	b.must(f.Close())
+	b.upload("#photo", small)
+	b.wait(`document.querySelector(".face-box.on")`)
+	b.click("input[name=source][value=own]")
+	b.wait(`!document.querySelector("input[name=voice]")`) // there is nothing to choose
+	b.click("#consent")
+	b.click("button.big")
+	b.wait(`document.querySelector("[aria-labelledby=h-message] [role=alert]")`) // nothing recorded yet
+	b.upload("#own-audio", speechFile)
+	b.wait(`document.querySelectorAll(".sample .wave rect").length > 50`)
+	b.shot("own-speech")
+	b.click("button.big")
+	b.wait(`location.pathname.startsWith("/t/")`)
+	b.wait(`document.querySelector("#result-video")?.duration > 3`)
 }

@@ -71,10 +71,15 @@ type service struct {
 	cmd *exec.Cmd
 }
 
-var running []*service
+var running struct {
+	sync.Mutex
+	all []*service
+}
 
 func stopServices() {
-	for _, s := range running {
+	running.Lock()
+	defer running.Unlock()
+	for _, s := range running.all {
 		s.stop()
 	}
 }
@@ -104,7 +109,9 @@ func serve(name string, env ...string) (*service, error) {
 		return nil, err
 	}
 	s := &service{cmd: cmd}
-	running = append(running, s)
+	running.Lock()
+	running.all = append(running.all, s)
+	running.Unlock()
 	line := make([]byte, 256)
 	n, err := out.Read(line)
 	if err != nil {

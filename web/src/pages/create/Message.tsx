@@ -38,7 +38,7 @@ function Own({ audio, onAudio }: { audio: File | null; onAudio: (f: File | null)
       </ul>
       <div>
         <button type="button" className="ghost" onClick={() => file.current?.click()}><Icon name="plus" size={20} />{t.voices.upload}</button>
-        <input ref={file} type="file" accept="audio/*" className="visually-hidden" tabIndex={-1} aria-label={t.voices.upload} onChange={(e) => {
+        <input ref={file} id="own-audio" type="file" accept="audio/*" className="visually-hidden" tabIndex={-1} aria-label={t.voices.upload} onChange={(e) => {
           const f = e.target.files?.[0];
           if (f) take({ file: f, findings: [] });
         }} />

@@ -1,4 +1,4 @@
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import type { Artifact, Task } from "../../api/types";
 import { formatSeconds, useI18n } from "../../i18n";
 import { Link } from "../../router";
@@ -31,11 +31,24 @@ export function Result({ task }: { task: Task }) {
   const title = task.subject || t.task.shareTitle;
   const file = `${(task.subject || "videomsg").replace(/[\\/:*?"<>|]/g, "")}.mp4`;
 
+  // Sharing must follow the tap at once, or iOS refuses; so the file is fetched
+  // before anybody taps.
+  const ready = useRef<Promise<File> | null>(null);
+  useEffect(() => {
+    if (typeof navigator.share !== "function") return;
+    const abort = new AbortController();
+    const p = fetch(main, { signal: abort.signal }).then((r) => r.blob()).then((b) => new File([b], file, { type: b.type || "video/mp4" }));
+    p.catch(() => {
+      ready.current = null; // it is fetched when it is wanted
+    });
+    ready.current = p;
+    return () => abort.abort();
+  }, [main, file]);
+
   async function share() {
     setSharing(true);
     try {
-      const blob = await (await fetch(main)).blob();
-      const f = new File([blob], file, { type: blob.type || "video/mp4" });
+      const f = await (ready.current ?? fetch(main).then((r) => r.blob()).then((b) => new File([b], file, { type: b.type || "video/mp4" })));
       if (navigator.canShare?.({ files: [f] })) await navigator.share({ files: [f], title });
       else if (navigator.share) await navigator.share({ title, url: location.href });
       else await copy();
