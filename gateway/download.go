@@ -75,19 +75,30 @@ func (g *Gateway) serveBlob(w http.ResponseWriter, r *http.Request, b events.Blo
 	h.Set("ETag", `"`+b.SHA256+`"`)
 	h.Set("Cache-Control", "private, max-age=3600")
 	h.Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": name + extensions[b.Type]}))
-	http.ServeContent(&unsatisfied{ResponseWriter: w, g: g, r: r}, r, "", time.Time{}, src)
+	out := &unsatisfied{ResponseWriter: w, g: g, r: r, rc: http.NewResponseController(w)}
+	defer out.end()
+	http.ServeContent(out, r, "", time.Time{}, src)
 	if src.err != nil && !errors.Is(src.err, context.Canceled) {
 		infoOf(r.Context()).err = src.err
 	}
 	return nil
 }
 
-// unsatisfied says in our words what http.ServeContent says of a bad range.
+// unsatisfied says in our words what http.ServeContent says of a bad range, and
+// drops clients that take nothing for a while.
 type unsatisfied struct {
 	http.ResponseWriter
 	g    *Gateway
 	r    *http.Request
+	rc   *http.ResponseController
 	said bool
+}
+
+// downloadPatience is how long a client may take for a piece of a file.
+const downloadPatience = time.Minute
+
+func (u *unsatisfied) end() {
+	_ = u.rc.SetWriteDeadline(time.Time{}) // of a connection that is gone
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -108,12 +119,10 @@ func (u *unsatisfied) Write(b []byte) (int, error) {
 	if u.said {
 		return len(b), nil
 	}
+	if err := u.rc.SetWriteDeadline(time.Now().Add(downloadPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
 	return u.ResponseWriter.Write(b)
-}
-
-// ReadFrom keeps the direct way of the writer below.
-func (u *unsatisfied) ReadFrom(r io.Reader) (int64, error) {
-	return io.Copy(u.ResponseWriter, r)
 }
 
 func pick(t status.Task, artifact string) (events.Blob, string, error) {

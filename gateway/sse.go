@@ -99,6 +99,7 @@ func (g *Gateway) stream(w http.ResponseWriter, r *http.Request, task string, af
 	changes, unsubscribe := g.Feed.Subscribe(task)
 	defer unsubscribe()
 	out, done := g.openSSE(w), false
+	defer out.end()
 	send := func(rec record) error {
 		if rec.Seq <= after {
 			return nil
@@ -162,6 +163,7 @@ func (g *Gateway) ownEvents(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := g.openSSE(w)
+	defer out.end()
 	for _, rec := range missed {
 		after = rec.Seq
 		if err := out.send(strconv.FormatUint(rec.Seq, 10), "event", rec.Event); err != nil {
@@ -253,6 +255,11 @@ func (s *sse) send(id, event string, v any) error {
 		id = "id: " + id + "\n"
 	}
 	return s.write(fmt.Sprintf("%sevent: %s\ndata: %s\n\n", id, event, b))
+}
+
+// end lifts the deadline: the connection may serve other requests.
+func (s *sse) end() {
+	_ = s.rc.SetWriteDeadline(time.Time{}) // of a connection that is gone
 }
 
 func (s *sse) comment(c string) error { return s.write(": " + c + "\n\n") }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -245,4 +246,36 @@ func TestPauseOutlastsWorkers(t *testing.T) {
 	if s := decode[StageState](t, as("POST", "/api/admin/stages/bgm/resume")); s.Paused {
 		t.Errorf("%+v", s)
 	}
+}
+
+// TestConnectionsOutliveTheirStreams uses a connection again after a stream and
+// a download have ended, which set deadlines on it.
+func TestConnectionsOutliveTheirStreams(t *testing.T) {
+	h := newHarness(t, nil)
+	task := h.generate()
+	h.finish(task, "")
+	h.ended(task, "completed")
+	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	for _, path := range []string{"/api/tasks/" + task + "/events", "/api/video/download/" + task} {
+		r := httptest.NewRequest("GET", path, nil)
+		r.Header.Set("Authorization", "Bearer "+h.user)
+		r.Header.Set("Accept", "text/event-stream")
+		h.g.ServeHTTP(w, r)
+		if w.set == 0 || !w.last.IsZero() {
+			t.Errorf("%s set %d deadlines and left %v", path, w.set, w.last)
+		}
+	}
+}
+
+// deadlines notes what is set on a connection.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set  int
+	last time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.set++
+	d.last = t
+	return nil
 }
