@@ -140,6 +140,9 @@ func stages(c config, store objectstore.Store, remove, refine cutout.Chain, stud
 		if n := c.Workers[table[i].Name]; n > 0 {
 			table[i].Workers = n
 		}
+		if n := c.Pending[table[i].Name]; n > 0 {
+			table[i].Pending = n
+		}
 	}
 	return table, nil
 }
@@ -219,6 +222,10 @@ func (a *app) pipeline(ctx context.Context, back context.Context) error {
 		start(&rear, "erase", func() error { return a.eraser().Serve(back) })
 		start(&front, "dispatch", func() error { return a.runner.Dispatch(ctx) })
 		start(&front, "admit", func() error { return a.runner.Admit(ctx, a.conf.BulkTasks) })
+		start(&front, "expire", func() error { return a.runner.Expire(ctx, a.conf.Gateway.TaskTimeout) })
+		if a.broker.Dead != nil {
+			start(&front, "bury", func() error { return a.runner.Bury(ctx, a.broker.Dead) })
+		}
 	}
 	if a.conf.Roles.has("notify") {
 		start(&rear, "notify", func() error { return a.notifier().Serve(back) })

@@ -36,6 +36,7 @@ type config struct {
 	Roles       roles
 	BulkTasks   int            // bulk tasks in the pipeline at once
 	Workers     map[string]int // per stage; 0 or absent is the stage's own number
+	Pending     map[string]int // per stage, over all processes; likewise
 
 	WebhookPrivate bool
 	Declare        bool // streams, buckets and consumers; or use what is there
@@ -196,17 +197,25 @@ func settings() []setting {
 		{"OPEN_JTALK_VOICE", "", "HTS voice of Open JTalk; empty looks in Debian's place and in DATA_DIR/voices", str(func(c *config) *string { return &c.Speech.Voice })},
 	}
 	for _, stage := range []string{"image", "voice", "prosody", "bgm", "video"} {
-		list = append(list, setting{
-			"WORKERS_" + strings.ToUpper(stage), "", "how many tasks this process handles at once in the " + stage + " stage",
-			func(c *config, v string) error {
+		perStage := func(to func(*config) map[string]int) func(*config, string) error {
+			return func(c *config, v string) error {
 				n, err := strconv.Atoi(v)
 				if err != nil || n < 1 || n > 1000 {
 					return errors.New("must be a whole number from 1 to 1000")
 				}
-				c.Workers[stage] = n
+				to(c)[stage] = n
 				return nil
+			}
+		}
+		list = append(list,
+			setting{
+				"WORKERS_" + strings.ToUpper(stage), "", "how many tasks this process handles at once in the " + stage + " stage",
+				perStage(func(c *config) map[string]int { return c.Workers }),
 			},
-		})
+			setting{
+				"PENDING_" + strings.ToUpper(stage), "", "how many tasks all processes together handle at once in the " + stage + " stage, such as what a paid service allows; empty is no cap",
+				perStage(func(c *config) map[string]int { return c.Pending }),
+			})
 	}
 	return list
 }
@@ -264,7 +273,7 @@ func logLevel(c *config, v string) error {
 // loadConfig reads every setting and reports all that are wrong, for a process
 // with these roles.
 func loadConfig(getenv func(string) string, as ...string) (config, error) {
-	c := config{Workers: map[string]int{}, Roles: as}
+	c := config{Workers: map[string]int{}, Pending: map[string]int{}, Roles: as}
 	var errs []error
 	for _, s := range settings() {
 		v, err := value(getenv, s.name)

@@ -27,7 +27,7 @@ func (r *Runner) Expire(ctx context.Context, longest time.Duration) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		r.submissions(ctx, longest, arrived)
+		r.beginnings(ctx, longest, arrived)
 	}()
 	defer func() { <-done }()
 	look := time.NewTicker(late / 3)
@@ -37,7 +37,11 @@ func (r *Runner) Expire(ctx context.Context, longest time.Duration) error {
 		case <-ctx.Done():
 			return nil
 		case e := <-arrived:
-			if d := e.Job.Request.Deadline; !d.IsZero() {
+			d := e.Job.Request.Deadline
+			switch {
+			case e.Terminal():
+				delete(waiting, e.Task)
+			case e.Verb == events.Submitted && !d.IsZero():
 				waiting[e.Task] = d
 			}
 		case now := <-look.C:
@@ -55,13 +59,14 @@ func (r *Runner) Expire(ctx context.Context, longest time.Duration) error {
 	}
 }
 
-// submissions hands on what was submitted since longest ago and from now on.
-func (r *Runner) submissions(ctx context.Context, longest time.Duration, to chan<- events.Event) {
+// beginnings hands on the beginnings and ends of tasks, since longest ago and
+// from now on.
+func (r *Runner) beginnings(ctx context.Context, longest time.Duration, to chan<- events.Event) {
 	since := time.Now().Add(-longest - 2*late)
 	for ctx.Err() == nil {
 		err := r.follow(ctx, since, to)
 		if err != nil && ctx.Err() == nil {
-			r.Log.WarnContext(ctx, "follow submissions", "err", err)
+			r.Log.WarnContext(ctx, "follow tasks", "err", err)
 		}
 		pause(ctx, time.Second)
 	}
@@ -69,10 +74,8 @@ func (r *Runner) submissions(ctx context.Context, longest time.Duration, to chan
 
 func (r *Runner) follow(ctx context.Context, since time.Time, to chan<- events.Event) error {
 	cons, err := r.Events.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{
-			events.Subject(events.Task, events.Submitted, "*"), events.Subject(events.Task, events.SubmittedBulk, "*"),
-		},
-		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
+		FilterSubjects: []string{events.Subject(events.Task, "*", "*")}, // one filter: a permission can name it
+		DeliverPolicy:  jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
 	})
 	if err != nil {
 		return err
