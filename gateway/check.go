@@ -64,10 +64,21 @@ var audioKinds = []struct {
 // maxSound is the longest sound that may be uploaded, in seconds.
 const maxSound = 300
 
+// maxTrack is the longest music, in seconds, and maxTrackBytes its largest file.
+const (
+	maxTrack      = 600
+	maxTrackBytes = 20_000_000
+)
+
 // checkAudio tells sound files from others by their first bytes, and refuses
 // those whose header says that they cannot be used. Whether the rest can be
 // decoded is for the stage that does it.
-func checkAudio(r io.ReaderAt, size int64) (string, error) {
+func checkAudio(r io.ReaderAt, size int64) (string, error) { return checkSound(r, size, maxSound) }
+
+// checkTrack is checkAudio for music.
+func checkTrack(r io.ReaderAt, size int64) (string, error) { return checkSound(r, size, maxTrack) }
+
+func checkSound(r io.ReaderAt, size int64, longest float64) (string, error) {
 	head := make([]byte, min(size, 64))
 	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return "", err
@@ -87,8 +98,8 @@ func checkAudio(r io.ReaderAt, size int64) (string, error) {
 		if err != nil {
 			return "", newProblem(codeAudioBroken, "The sound file is damaged or of an unusual kind.").because(err)
 		}
-		if seconds > maxSound {
-			return "", newProblem(codeAudioTooLong, fmt.Sprintf("The sound is longer than %d s.", maxSound))
+		if seconds > longest {
+			return "", newProblem(codeAudioTooLong, fmt.Sprintf("The sound is longer than %g s.", longest))
 		}
 		return k.mediaType, nil
 	}

@@ -50,7 +50,7 @@ func (g *Gateway) uploadTrack(w http.ResponseWriter, r *http.Request) (err error
 	}
 	id := g.newTask(r)
 	form, err := g.readForm(w, r, id, map[string]fileField{"audio": {
-		blob: events.BlobMusic, limit: g.conf.MaxAudio, check: checkAudio,
+		blob: events.BlobMusic, limit: min(g.conf.MaxAudio, maxTrackBytes), check: checkTrack,
 		class: objectstore.Library, folder: "music",
 	}})
 	if err != nil {
