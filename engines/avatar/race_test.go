@@ -1,0 +1,6 @@
+//go:build race
+
+package avatar
+
+// race: the detector makes everything slower.
+const race = true
