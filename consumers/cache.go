@@ -27,11 +27,12 @@ type Cache struct {
 
 // entry is a cached result, or the promise of one while By works on it.
 type entry struct {
-	By     string                 `json:"by"` // task
-	Ready  bool                   `json:"ready"`
-	Engine string                 `json:"engine,omitempty"`
-	Credit string                 `json:"credit,omitempty"`
-	Blobs  map[string]events.Blob `json:"blobs,omitempty"`
+	By      string                 `json:"by"` // task
+	Ready   bool                   `json:"ready"`
+	Engine  string                 `json:"engine,omitempty"`
+	Credit  string                 `json:"credit,omitempty"`
+	Remarks []string               `json:"remarks,omitempty"`
+	Blobs   map[string]events.Blob `json:"blobs,omitempty"`
 }
 
 // cacheKey is the digest of a stage's name and of everything that decides its
@@ -138,7 +139,7 @@ func (c *Cache) fill(ctx context.Context, key, task string, rev uint64, f func(c
 		_ = c.KV.Delete(last, key, jetstream.LastRevision(rev)) // otherwise it goes stale
 		return res, err
 	}
-	b, jerr := json.Marshal(entry{By: task, Ready: true, Engine: res.Engine, Credit: res.Credit, Blobs: res.Blobs})
+	b, jerr := json.Marshal(entry{By: task, Ready: true, Engine: res.Engine, Credit: res.Credit, Remarks: res.Remarks, Blobs: res.Blobs})
 	if jerr == nil {
 		_, _ = c.KV.Update(last, key, b, rev) // a lost entry is a miss
 	}
@@ -148,7 +149,7 @@ func (c *Cache) fill(ctx context.Context, key, task string, rev uint64, f func(c
 // copy gives task blobs of its own, so that it does not depend on how long
 // another task is kept.
 func (c *Cache) copy(ctx context.Context, task string, e seen) (Result, error) {
-	res := Result{Engine: e.Engine, Credit: e.Credit, Cache: "hit", Blobs: map[string]events.Blob{}}
+	res := Result{Engine: e.Engine, Credit: e.Credit, Remarks: e.Remarks, Cache: "hit", Blobs: map[string]events.Blob{}}
 	for name, b := range e.Blobs {
 		part := strings.SplitN(b.Key, "/", 3)
 		if len(part) != 3 {
