@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
+	"time"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,6 +49,7 @@ type app struct {
 	stages  []consumers.Stage
 	runner  *consumers.Runner
 	metrics *prometheus.Registry
+	traces  tracing
 
 	faces    *face.Detector
 	studio   *speech.Studio
@@ -63,6 +66,9 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 			a.close()
 		}
 	}()
+	if a.traces, err = startTracing(ctx, c.OTLP, strings.Join(c.Roles, ",")); err != nil {
+		return nil, err
+	}
 	if a.broker, err = broker.Open(ctx, log, c.Broker); err != nil {
 		return nil, err
 	}
@@ -93,6 +99,9 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 	if a.stages, err = stages(c, a.blobs, a.removers, refiners, a.studio, a.avatars.chain()); err != nil {
 		return nil, err
 	}
+	for i, st := range a.stages {
+		a.stages[i] = a.traces.stage(st)
+	}
 	a.runner = &consumers.Runner{
 		Log: log, JS: a.broker.JS, Events: a.broker.Events, Publish: a.pub,
 		Cache: &consumers.Cache{KV: a.broker.Cache, Blobs: a.blobs},
@@ -102,6 +111,13 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 }
 
 func (a *app) close() {
+	if a.traces.stop != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second) // the program is ending
+		if err := a.traces.stop(ctx); err != nil {
+			a.log.Warn("send last traces", "err", err)
+		}
+		cancel()
+	}
 	if a.studio != nil {
 		if err := a.studio.Close(); err != nil {
 			a.log.Error("close speech engines", "err", err)

@@ -39,6 +39,7 @@ type config struct {
 	Pending     map[string]int // per stage, over all processes; likewise
 
 	WebhookPrivate bool
+	OTLP           string
 	Declare        bool // streams, buckets and consumers; or use what is there
 }
 
@@ -181,6 +182,7 @@ func settings() []setting {
 		{"RATE_WRITES", "60", "other writing requests a minute per user and per client address", number(1, 1_000_000, func(c *config) *int { return &c.Gateway.WritesPerMin })},
 		{"S3_PUBLIC_DOWNLOADS", "false", "downloads lead to presigned links of the store", flagged(func(c *config) *bool { return &c.Gateway.PublicLinks })},
 		{"WEBHOOK_ALLOW_PRIVATE", "false", "webhooks may go to private and loopback addresses and over plain http", flagged(func(c *config) *bool { return &c.WebhookPrivate })},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "", "collector for traces over OTLP/HTTP, such as http://collector:4318; empty for none", endpointURL(func(c *config) *string { return &c.OTLP })},
 		{"VOICEVOX_URL", "", "VOICEVOX engine, or another that speaks its protocol", str(func(c *config) *string { return &c.Speech.VoicevoxURL })},
 		{"VOICEVOX_SPEAKER", "1", "its style for requests that name no voice", number(0, 1<<31-1, func(c *config) *int { return &c.Speech.VoicevoxStyle })},
 		{"VOICEVOX_MAX_CHARS", "200", "the longest piece it is given", number(20, 1000, func(c *config) *int { return &c.Speech.VoicevoxMax })},

@@ -102,7 +102,7 @@ func (a *app) server(base context.Context, feed *gateway.Feed) *http.Server {
 		return a.limited(a.probes(), base)
 	}
 	a.metrics.MustRegister(newLag(a.log, a.broker.Events, a.stageNames()))
-	return a.limited(a.api(feed), base)
+	return a.limited(a.traces.serve(a.api(feed)), base)
 }
 
 // api is the gateway on what this process has.

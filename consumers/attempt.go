@@ -233,7 +233,7 @@ func (a *attempt) run(ctx context.Context) (res Result, err error) {
 		}
 	}()
 	w := Work{
-		Task: a.e.Task, Job: a.e.Job.Clone(), Attempt: a.prog.Attempt,
+		Task: a.e.Task, Job: a.e.Job.Clone(), Attempt: a.prog.Attempt, Trace: a.e.Trace,
 		Progress: func(done float64) {
 			silence.Reset(a.st.Timeout)
 			a.mu.Lock()

@@ -40,7 +40,8 @@ type Stage struct {
 type Work struct {
 	Task    string
 	Job     events.Job
-	Attempt int // 1 for the first
+	Attempt int    // 1 for the first
+	Trace   string // W3C traceparent of the task's start; may be empty
 	// Progress says how much of the stage is done, 0..1. It may be called often
 	// and from any goroutine while Run runs.
 	Progress func(done float64)

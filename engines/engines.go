@@ -10,6 +10,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Errors an engine wraps to say what a chain and a stage shall make of it.
@@ -100,10 +103,17 @@ func (c Chain[In, Out]) Names() []string {
 }
 
 func call[In, Out any](ctx context.Context, e Engine[In, Out], in In) (out Out, err error) {
+	// A child of the attempt's span, where that one goes; nowhere without one.
+	ctx, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("github.com/videomsg/videomsg/engines").Start(ctx, "engine "+e.Name)
+	defer span.End()
 	err = e.Breaker.Do(ctx, func() error {
 		var err error
 		out, err = e.Run(ctx, in)
 		return err
 	})
+	if err != nil {
+		span.SetStatus(codes.Error, "not served")
+		span.RecordError(err)
+	}
 	return out, err
 }
