@@ -48,7 +48,8 @@ func (s stage) material(ctx context.Context, w consumers.Work, dir string) (m ma
 	*j = avatar.Job{
 		Task: w.Task, Dir: dir, Progress: w.Progress, Options: options(req.Video), Language3: iso639(m.language),
 		Tags: [][2]string{
-			{"title", "videomsg"}, {"comment", "AI generated: the face was animated and the voice may be synthetic. AI生成"},
+			{"title", "videomsg"},
+			{"comment", "AI generated: the face was animated and the voice may be synthetic. AI生成"},
 			{"description", "Made with " + s.conf.Generator},
 		},
 	}

@@ -68,7 +68,7 @@ func begins(a dsp.Audio) float64 {
 
 // later is a with silence before it.
 func later(a dsp.Audio, seconds float64) dsp.Audio {
-	n := int((time.Duration(seconds * float64(time.Second))).Seconds() * float64(a.Rate))
+	n := int(time.Duration(seconds*float64(time.Second)).Seconds() * float64(a.Rate))
 	out := dsp.New(a.Rate, len(a.Ch), a.Len()+n)
 	for c := range a.Ch {
 		copy(out.Ch[c][n:], a.Ch[c])
