@@ -177,7 +177,7 @@ func eval[T any](b *tab, js string) T {
 }
 
 // patience is how long anything may take on a machine that does much else.
-const patience = 60 * time.Second
+const patience = 90 * time.Second
 
 // wait waits until a condition of the page holds.
 func (b *tab) wait(js string) {

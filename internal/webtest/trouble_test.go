@@ -63,6 +63,9 @@ func TestUnknownPlacesAreSaid(t *testing.T) {
 	b := open(t, use(t, healthy), "/nowhere", "ja", phone)
 	b.wait(`document.querySelector("h1").textContent.includes("見つかりません")`)
 	b.allow("404")
-	b.goTo("/t/01k0000000000000000000000x")
+	b.goTo("/t/no-such-task")
 	b.wait(`document.querySelector("h1").textContent.includes("見つかりません")`)
+	b.allow("410")
+	b.goTo("/t/01k0000000000000000000000x") // an id of long ago
+	b.wait(`/消されています|見つかりません/.test(document.querySelector("h1").textContent)`)
 }

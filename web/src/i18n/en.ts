@@ -24,6 +24,10 @@ export const en: Words = {
   errors: {
     OFFLINE: "No connection. Check your network and try again.",
     NOT_FOUND: "Not found. It was erased, or the address is wrong.",
+    GONE: "It was kept for its time and is gone now.",
+    QUOTA_EXCEEDED: "There is no room for more. Delete something first.",
+    VOICE_NOT_FOUND: "This voice cannot be used. Please choose another.",
+    BGM_NOT_FOUND: "This music cannot be used. Please choose another.",
     TEXT_TOO_LONG: "The text is too long. Up to 1000 characters, please.",
     TEXT_NOT_SPEAKABLE: "There is nothing to speak. Please write some words.",
     FILE_TOO_LARGE: "The file is too large. Photos may have up to 10 MB.",
