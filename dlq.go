@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/videomsg/videomsg/broker"
-	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/gateway"
 )
 
@@ -157,20 +156,8 @@ func (c dlqShowCmd) Run(e *env) error {
 		if err := call(http.MethodGet, deadPath(c.Seq), &d); err != nil {
 			return err
 		}
-		var history struct {
-			Events []struct {
-				Seq   uint64
-				Event events.Event
-			}
-		}
-		err := call(http.MethodGet, "/api/tasks/"+d.TaskID+"/events", &history)
-		var ev []byte
-		for _, h := range history.Events {
-			if h.Seq == d.Seq {
-				ev, err = json.MarshalIndent(h.Event, "", "  ")
-			}
-		}
-		return errors.Join(printDead(e.stdout, d, ev), err)
+		ev, err := json.MarshalIndent(d.Event, "", "  ")
+		return errors.Join(err, printDead(e.stdout, d, ev))
 	})
 }
 
@@ -191,10 +178,7 @@ func printDead(w io.Writer, d gateway.DeadLetter, ev []byte) error {
 	if d.NewTask != "" {
 		fmt.Fprintf(&b, ", task %s", d.NewTask)
 	}
-	fmt.Fprintf(&b, "\n%s", ev)
-	if len(ev) > 0 {
-		b.WriteByte('\n')
-	}
+	fmt.Fprintf(&b, "\n%s\n", ev)
 	_, err := w.Write(b.Bytes())
 	return err
 }

@@ -33,6 +33,8 @@ type DeadLetter struct {
 	By        string     `json:"by,omitempty"`
 	At        *time.Time `json:"at,omitempty"`
 	NewTask   string     `json:"new_task,omitempty"` // of a redrive
+	// Event is the whole event; in the answer about a single dead letter only.
+	Event *events.Event `json:"event,omitempty"`
 }
 
 type deadLetters struct {
@@ -167,10 +169,11 @@ func (g *Gateway) dead(r *http.Request) (events.Event, DeadLetter, error) {
 
 // showDead is GET /api/admin/dead-letters/{seq}.
 func (g *Gateway) showDead(w http.ResponseWriter, r *http.Request) error {
-	_, d, err := g.dead(r)
+	e, d, err := g.dead(r)
 	if err != nil {
 		return err
 	}
+	d.Event = &e
 	w.Header().Set("Cache-Control", "no-store")
 	return writeJSON(w, http.StatusOK, d)
 }
