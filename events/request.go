@@ -61,6 +61,9 @@ type BGM struct {
 	Volume     *float64 `json:"volume,omitempty"` // 0 (silence) .. 1
 	Duck       bool     `json:"duck,omitempty"`
 	Accessible bool     `json:"accessible,omitempty"` // speech at least 20 LU above the music
+	LeadIn     *float64 `json:"lead_in,omitempty"`    // seconds of music alone before the speech, 0..5
+	Tail       *float64 `json:"tail,omitempty"`       // seconds of music after it, 0..5
+	FadeOut    *float64 `json:"fade_out,omitempty"`   // seconds over which the music ends, 0..10
 }
 
 // Image is the picture behind and around the face.

@@ -211,7 +211,7 @@ func TestDocumentedFieldsAreTheOnesTaken(t *testing.T) {
 	h := newHarness(t, func(_ *Config, d *Deps) { d.CheckEngine = func(string, string) error { return nil } })
 	values := map[string]string{
 		"text": "hello", "language": "en", "voice": "openjtalk:standard", "prosody_params": `{"pitch_shift":1}`, "captions": "file", "style": "talking",
-		"motion": "0.5", "mouth": "auto", "label": "off", "bgm_type": "calm", "bgm_volume": "0.2", "bgm_duck": "true", "accessible": "false",
+		"motion": "0.5", "mouth": "auto", "label": "off", "bgm_type": "calm", "bgm_volume": "0.2", "bgm_duck": "true", "bgm_lead_in": "0.5", "bgm_tail": "1", "bgm_fade_out": "3", "accessible": "false",
 		"background": "soft", "aspect": "1:1", "face": "1", "require": "video=portrait", "fresh": "true", "consent": "true", "subject": "s", "user_data": "u",
 		"async": "true", "steps": "crop", "pitch_shift": "1", "time_stretch": "1.1", "energy_boost": "1", "intensity": "0.5", "emotion": "happy", "name": "n",
 		"rights": "true", "priority": "bulk", "title_to": "花子", "title_from": "太郎", "credit": "c", "licence": "l", "description": "d",

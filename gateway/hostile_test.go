@@ -290,6 +290,8 @@ func attacks(own, foreign string) []attack {
 		{"volume 1e400", gen(text("bgm_volume", "1e400")), 422, codeRange},
 		{"volume word", gen(text("bgm_volume", "loud")), 422, codeRange},
 		{"volume hex", gen(text("bgm_volume", "0x1p10")), 422, codeRange},
+		{"music before the voice for an hour", gen(text("bgm_lead_in", "3600")), 422, codeRange},
+		{"music that fades backwards", gen(text("bgm_fade_out", "-1")), 422, codeRange},
 		{"duck maybe", gen(text("bgm_duck", "maybe")), 422, codeRange},
 		{"aspect 4:3", gen(text("aspect", "4:3")), 422, codeRange},
 		{"captions maybe", gen(text("captions", "maybe")), 422, codeRange},

@@ -60,6 +60,9 @@ var bgmFields = []field{
 	{"bgm_type", "string", false, "none, or an id of GET /api/bgm"},
 	{"bgm_volume", "number", false, "0 (silent) to 1, default 0.3"},
 	{"bgm_duck", "boolean", false, "the music gives way to the voice"},
+	{"bgm_lead_in", "number", false, "seconds of music alone before the speech, 0 to 5, default 1"},
+	{"bgm_tail", "number", false, "seconds of music after the speech, 0 to 5, default 1, at least the fade"},
+	{"bgm_fade_out", "number", false, "seconds over which the music ends, 0 to 10, default 2"},
 	{"accessible", "boolean", false, "the speech is at least 20 LU above the music"},
 }
 

@@ -24,6 +24,7 @@ var affects = map[string]string{
 	"text": "voice", "language": "voice", "voice": "voice", "voice_profile": "voice",
 	"prosody_params": "prosody",
 	"bgm_type":       "bgm", "bgm_volume": "bgm", "bgm_duck": "bgm", "accessible": "bgm",
+	"bgm_lead_in": "bgm", "bgm_tail": "bgm", "bgm_fade_out": "bgm",
 	"captions": "video", "style": "video", "motion": "video", "mouth": "video", "label": "video",
 }
 
@@ -139,6 +140,9 @@ func (g *Gateway) change(f *fields, req *events.Request) {
 		{"bgm_type", func() { req.BGM.Type = f.short("bgm_type", 64) }},
 		{"bgm_volume", func() { req.BGM.Volume = f.number("bgm_volume", 0, 1) }},
 		{"bgm_duck", func() { req.BGM.Duck = f.flag("bgm_duck") }},
+		{"bgm_lead_in", func() { req.BGM.LeadIn = f.number("bgm_lead_in", 0, 5) }},
+		{"bgm_tail", func() { req.BGM.Tail = f.number("bgm_tail", 0, 5) }},
+		{"bgm_fade_out", func() { req.BGM.FadeOut = f.number("bgm_fade_out", 0, 10) }},
 		{"accessible", func() { req.BGM.Accessible = f.flag("accessible") }},
 		{"background", func() { req.Image.Background = f.background() }},
 		{"aspect", func() { req.Image.Aspect = f.one("aspect", "1:1", aspects...) }},

@@ -271,5 +271,6 @@ func (f *fields) bgm() events.BGM {
 	return events.BGM{
 		Type: f.short("bgm_type", 64), Volume: f.number("bgm_volume", 0, 1),
 		Duck: f.flag("bgm_duck"), Accessible: f.flag("accessible"),
+		LeadIn: f.number("bgm_lead_in", 0, 5), Tail: f.number("bgm_tail", 0, 5), FadeOut: f.number("bgm_fade_out", 0, 10),
 	}
 }

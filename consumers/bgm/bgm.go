@@ -95,6 +95,15 @@ func (s stage) mix(ctx context.Context, w consumers.Work, voice dsp.Audio, res *
 	if req.Volume != nil {
 		plan.Volume = *req.Volume
 	}
+	for _, d := range []struct {
+		to  *time.Duration
+		sec *float64
+		max time.Duration
+	}{{&plan.LeadIn, req.LeadIn, mix.MaxAlone}, {&plan.Tail, req.Tail, mix.MaxAlone}, {&plan.FadeOut, req.FadeOut, mix.MaxFade}} {
+		if d.sec != nil {
+			*d.to = time.Duration(min(max(*d.sec, 0), d.max.Seconds()) * float64(time.Second))
+		}
+	}
 	id := cmp.Or(req.Type, Default)
 	if id == None || plan.Volume == 0 {
 		res.Remarks = append(res.Remarks, "No music was asked for.")
