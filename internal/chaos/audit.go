@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -58,7 +59,8 @@ func (s *stand) audit(ctx context.Context, b *broker.Broker, patience time.Durat
 		if err != nil {
 			fmt.Fprintln(s.out, "ask the stream:", err)
 		}
-		t.accepted = len(accepted)
+		slices.Sort(accepted)
+		t.accepted = len(slices.Compact(accepted))
 		if t.accepted >= s.tasks && n >= s.tasks {
 			break
 		}

@@ -22,11 +22,16 @@ type process struct {
 	args []string
 	log  string
 
-	mu      sync.Mutex
-	cmd     *exec.Cmd
-	exited  chan struct{}
-	killing bool // its end is our doing
-	failed  error
+	mu     sync.Mutex
+	life   *life
+	failed error
+}
+
+// A life is one run of a process.
+type life struct {
+	cmd    *exec.Cmd
+	exited chan struct{}
+	killed bool // its end is our doing; guarded by the process
 }
 
 // self is a child that runs a role of this program.
@@ -42,6 +47,13 @@ func self(dir, name, role string, args ...string) (*process, error) {
 func (p *process) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.life != nil {
+		select {
+		case <-p.life.exited:
+		default:
+			return nil // it was started again meanwhile
+		}
+	}
 	f, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -54,18 +66,18 @@ func (p *process) start() error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
-	p.cmd, p.exited, p.killing = cmd, make(chan struct{}), false
-	go p.watch(cmd, p.exited)
+	p.life = &life{cmd: cmd, exited: make(chan struct{})}
+	go p.watch(p.life)
 	return nil
 }
 
 // watch starts the process again when it ends by itself, as the stages of a
 // worker make it do; a supervisor would.
-func (p *process) watch(cmd *exec.Cmd, exited chan struct{}) {
-	err := cmd.Wait()
-	close(exited)
+func (p *process) watch(l *life) {
+	err := l.cmd.Wait()
+	close(l.exited)
 	p.mu.Lock()
-	again := !p.killing
+	again := !l.killed
 	var status syscall.WaitStatus
 	if e, ok := errors.AsType[*exec.ExitError](err); ok {
 		status, _ = e.Sys().(syscall.WaitStatus)
@@ -85,18 +97,18 @@ func (p *process) kill() { p.signal(syscall.SIGKILL) }
 // signal sends s; a killing one is waited for.
 func (p *process) signal(s syscall.Signal) {
 	p.mu.Lock()
-	cmd, exited := p.cmd, p.exited
-	if cmd == nil {
+	l := p.life
+	if l == nil {
 		p.mu.Unlock()
 		return
 	}
-	if s == syscall.SIGKILL || s == syscall.SIGTERM {
-		p.killing = true
+	if s == syscall.SIGKILL {
+		l.killed = true
 	}
-	_ = cmd.Process.Signal(s) // it may be gone
+	_ = l.cmd.Process.Signal(s) // it may be gone
 	p.mu.Unlock()
-	if s == syscall.SIGKILL || s == syscall.SIGTERM {
-		<-exited
+	if s == syscall.SIGKILL {
+		<-l.exited
 	}
 }
 

@@ -247,6 +247,7 @@ func ended(ctx context.Context, b *broker.Broker) (int, error) {
 	return len(info.State.Subjects), nil
 }
 
+// lines reads a file that children append to.
 func lines(path string) ([]string, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
