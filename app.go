@@ -56,6 +56,7 @@ type app struct {
 	profiles *profile.Registry
 	removers cutout.Chain
 	avatars  avatars
+	temp     string // where attempts and uploads keep files
 }
 
 // open builds the app; close undoes it.
@@ -96,7 +97,10 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 	if a.avatars, err = openAvatars(c.Avatar, a.faces, a.broker.Orders); err != nil {
 		return nil, fmt.Errorf("avatar engines: %w", err)
 	}
-	if a.stages, err = stages(c, a.blobs, a.removers, refiners, a.studio, a.avatars.chain()); err != nil {
+	if a.temp, err = tempDir(c); err != nil {
+		return nil, err
+	}
+	if a.stages, err = a.table(refiners); err != nil {
 		return nil, err
 	}
 	for i, st := range a.stages {
@@ -128,17 +132,9 @@ func (a *app) close() {
 	}
 }
 
-// stages is the table: its order is the default route.
-func stages(c config, store objectstore.Store, remove, refine cutout.Chain, studio *speech.Studio, avatars avatar.Chain) ([]consumers.Stage, error) {
-	temp, err := tempDir(c)
-	if err != nil {
-		return nil, err
-	}
-	blobs := consumers.Blobs{Store: store, Temp: temp}
-	faces, err := face.NewDetector()
-	if err != nil {
-		return nil, fmt.Errorf("face detector: %w", err)
-	}
+// table is the stages: its order is the default route.
+func (a *app) table(refine cutout.Chain) (_ []consumers.Stage, err error) {
+	c, blobs := a.conf, consumers.Blobs{Store: a.blobs, Temp: a.temp}
 	var key ed25519.PrivateKey
 	if c.Roles.has(video.Name) {
 		if key, err = provenance.Key(c.Avatar.Key); err != nil {
@@ -146,11 +142,11 @@ func stages(c config, store objectstore.Store, remove, refine cutout.Chain, stud
 		}
 	}
 	table := []consumers.Stage{
-		image.Stage(blobs, faces, remove, refine),
-		voice.Stage(blobs, studio.Speak, ownSpeech),
+		image.Stage(blobs, a.faces, a.removers, refine),
+		voice.Stage(blobs, a.studio.Speak, ownSpeech),
 		prosody.Stage(blobs),
 		bgm.Stage(blobs, musicLibrary{blobs}.find),
-		video.Stage(blobs, avatars, video.Config{Key: key, Generator: "videomsg " + version(), WebM: c.Avatar.WebM, Threads: runtime.GOMAXPROCS(0)}),
+		video.Stage(blobs, a.avatars.chain(), video.Config{Key: key, Generator: "videomsg " + version(), WebM: c.Avatar.WebM, Threads: runtime.GOMAXPROCS(0)}),
 	}
 	for i := range table {
 		if n := c.Workers[table[i].Name]; n > 0 {

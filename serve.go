@@ -108,7 +108,7 @@ func (a *app) server(base context.Context, feed *gateway.Feed) *http.Server {
 // api is the gateway on what this process has.
 func (a *app) api(feed *gateway.Feed) http.Handler {
 	return gateway.New(a.conf.Gateway, gateway.Deps{
-		Log: a.log, Tasks: a.tasks, Submit: a.pub, Blobs: a.guarded(), JS: a.broker.JS, Stream: a.broker.Events, Feed: feed,
+		Log: a.log, Tasks: a.tasks, Submit: a.pub, Blobs: a.guarded(), JS: a.broker.JS, Stream: a.broker.Events, Feed: feed, Temp: a.temp,
 		Library: a.broker.Library, Idempotency: a.broker.Idempotency, Limits: a.broker.Limits,
 		Webhooks: webhooks{a.notifier(), a.conf.WebhookPrivate},
 		Metrics:  a.metrics, Gather: a.metrics, Version: version(),
