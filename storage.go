@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/videomsg/videomsg/broker"
+	"github.com/videomsg/videomsg/consumers"
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/objectstore"
 	"github.com/videomsg/videomsg/objectstore/maintain"
@@ -328,6 +330,10 @@ func (a *app) sweep(ctx context.Context) error {
 // what is under way can finish.
 func (a *app) guarded() objectstore.Store {
 	full, ok := a.blobs.(objectstore.Full)
+	if !ok {
+		return a.blobs
+	}
+	full = objectstore.Guarded(full, objectstore.NewGuard(a.eventRoom, 0, 10, 2*time.Second))
 	dir := ""
 	switch {
 	case a.conf.Storage.Backend == "local":
@@ -335,8 +341,8 @@ func (a *app) guarded() objectstore.Store {
 	case a.conf.Storage.Backend == "jetstream" && a.conf.Broker.URL == "":
 		dir = a.conf.Broker.DataDir
 	}
-	if !ok || dir == "" || a.conf.Storage.Reserve == 0 {
-		return a.blobs // another machine's disk
+	if dir == "" || a.conf.Storage.Reserve == 0 {
+		return full // another machine's disk
 	}
 	measure := func(context.Context) (objectstore.Space, error) {
 		var fs unix.Statfs_t
@@ -346,4 +352,18 @@ func (a *app) guarded() objectstore.Store {
 		return objectstore.Space{Free: int64(fs.Bavail) * fs.Bsize, Total: int64(fs.Blocks) * fs.Bsize}, nil
 	}
 	return objectstore.Guarded(full, objectstore.NewGuard(measure, int64(a.conf.Storage.Reserve)*1_000_000, 0, 5*time.Second))
+}
+
+// eventRoom is the room in the event stream: new work is refused before the
+// stream drops a request that nobody has worked off.
+func (a *app) eventRoom(ctx context.Context) (objectstore.Space, error) {
+	readers := []string{"task", "task-bulk", status.Consumer}
+	for _, s := range a.stageNames() {
+		readers = append(readers, consumers.ConsumerName(s))
+	}
+	free, total, err := a.broker.Room(ctx, readers)
+	if total == 0 {
+		return objectstore.Space{Free: math.MaxInt64, Total: math.MaxInt64}, err
+	}
+	return objectstore.Space{Free: free, Total: total}, err
 }
