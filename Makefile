@@ -8,7 +8,7 @@ GOFUMPT := $(GO) run mvdan.cc/gofumpt@v0.12.0
 GOLANGCI := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 PROGRAMS := ffmpeg=ffmpeg open_jtalk=open-jtalk /var/lib/mecab/dic/open-jtalk/naist-jdic/sys.dic=open-jtalk-mecab-naist-jdic espeak-ng=espeak-ng
-TEST_PROGRAMS := chromium=chromium /usr/share/fonts/truetype/vlgothic=fonts-vlgothic
+TEST_PROGRAMS := chromium=chromium nginx=nginx-light curl=curl /usr/share/fonts/truetype/vlgothic=fonts-vlgothic
 
 .PHONY: help
 help: ## Show what there is to make
@@ -88,6 +88,22 @@ setup: ## Install the programs the service needs
 
 setup-test: ## Install the programs the tests need
 	@sh scripts/setup.sh $(TEST_PROGRAMS)
+
+.PHONY: release
+release: ## Build binaries, checksums, bill of materials and licences in dist/
+	@sh scripts/release.sh $(VERSION)
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities in what is linked; VULNDB=file:///… for a copy of the database
+	@sh scripts/vuln.sh $(VULNDB)
+
+.PHONY: deploy-check
+deploy-check: ## Read deploy/ with the parsers of Docker Compose and Prometheus
+	@cd deploy/check && $(GO) run . ..
+
+.PHONY: cluster
+cluster: setup ## Three brokers, two gateways, two workers a stage: 200 tasks while nodes restart
+	CLUSTER=1 $(GO) test -count 1 -timeout 30m -v -run TestCluster ./internal/deploytest
 
 .PHONY: clean
 clean: ## Remove what was built

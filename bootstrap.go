@@ -46,6 +46,7 @@ func (bootstrapCmd) Run(e *env) error {
 // a stream that only declares.
 func (a *app) declareConsumers(ctx context.Context) ([]string, error) {
 	evs := broker.Declaring{Stream: a.broker.Events}
+	dead := broker.Declaring{Stream: a.broker.Dead}
 	runner := *a.runner
 	runner.Events = evs
 	notifier, eraser := a.notifier(), a.eraser()
@@ -62,6 +63,7 @@ func (a *app) declareConsumers(ctx context.Context) ([]string, error) {
 		{evs, notify.Consumer, func() error { return notifier.Serve(ctx) }},
 		{notifier.Stream, "deliver", func() error { return notifier.Serve(ctx) }},
 		{evs, erase.Consumer, func() error { return eraser.Serve(ctx) }},
+		{dead, "undertaker", func() error { return runner.Bury(ctx, dead) }},
 		{evs, partnerConsumer, func() error {
 			_, err := evs.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 				Durable:        partnerConsumer,

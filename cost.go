@@ -27,12 +27,13 @@ type costCmd struct {
 	Currency string        `help:"Shown before amounts." default:"$$"`
 }
 
-// What one video takes, measured with the local engines on one core of a server
-// of 2024; see docs/cost.md for how to measure yours.
+// What one video takes, measured with the local engines, videos of 3.8 s
+// (5.4 s of CPU, 0.23 MB) and 14.1 s (12.9 s, 0.94 MB); docs/cost.md says how to
+// measure yours.
 const (
-	cpuPerVideo  = 4.0  // seconds of CPU, whatever the length
-	cpuPerSecond = 2.2  // seconds of CPU per second of video
-	mbPerSecond  = 0.35 // of the result
+	cpuPerVideo  = 2.7  // seconds of CPU, whatever the length
+	cpuPerSecond = 0.73 // seconds of CPU per second of video
+	mbPerSecond  = 0.07 // of the result
 	mbInputs     = 3.0  // portrait, cut-out and speech
 	hoursInMonth = 730.0
 )

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,13 +58,16 @@ func storageObserver(reg prometheus.Registerer) func(objectstore.Operation) {
 	}
 }
 
+// release is set by the linker of a release.
+var release string
+
 // version is the module's version with the commit, as the build knows them.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
 	}
-	v := info.Main.Version
+	v := cmp.Or(release, info.Main.Version)
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
 			v += " " + s.Value[:12]

@@ -42,7 +42,10 @@ func (r roles) stage() bool {
 func (r roles) parts() broker.Part {
 	var p broker.Part
 	if r.has("gateway") {
-		p |= broker.PartStatus | broker.PartBlobs | broker.PartProfiles | broker.PartGateway | broker.PartWebhooks
+		p |= broker.PartStatus | broker.PartBlobs | broker.PartProfiles | broker.PartGateway | broker.PartWebhooks | broker.PartDead
+	}
+	if r.has("video") {
+		p |= broker.PartOrders
 	}
 	if r.works() {
 		p |= broker.PartProgress | broker.PartBlobs | broker.PartCache

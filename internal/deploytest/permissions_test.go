@@ -33,7 +33,7 @@ func matrix() []check {
 		"$JS.API.CONSUMER.PAUSE.VM_EVENTS.stage-voice", "$JS.API.CONSUMER.CREATE.VM_EVENTS.abc.vm.*.*.t",
 		"$KV.vm_idempotency.k", "$KV.vm_profiles.p", "$KV.vm_webhooks.o", "$KV.vm_limits.k", "$KV.vm_library.k",
 		"$O.vm_blobs.C.x", "$O.vm_blobs.M.x", "vmw.due.e.1")
-	add("gateway", "pub", false, "vm.image.ready.t", "vm.video.failed.t", "vm.voice.retry.t", "vmp.voice.t",
+	add("gateway", "pub", false, "vm.image.ready.t", "vm.voice.retry.t", "vms.voice.t", "vmp.voice.t",
 		"$KV.vm_status.t", "$KV.vm_cache.k", "vmw.body.e.1", "vmw.log.e.1",
 		"$JS.API.STREAM.DELETE.VM_EVENTS", "$JS.API.STREAM.UPDATE.VM_EVENTS", "$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.MSG.DELETE.VM_EVENTS",
 		"$JS.API.STREAM.PURGE.KV_vm_status", "$JS.API.CONSUMER.DELETE.VM_EVENTS.stage-voice", "$JS.API.CONSUMER.DELETE.VM_EVENTS.status",
@@ -44,11 +44,11 @@ func matrix() []check {
 	add("gateway", "sub", false, "_INBOX.x", "_INBOX_voice.x", "vm.>", "$KV.>", "$JS.EVENT.ADVISORY.>", ">")
 	for i, s := range stageNames {
 		other := stageNames[(i+1)%len(stageNames)]
-		add(s, "pub", true, "vm."+s+".ready.t", "vm."+s+".failed.t", "vm."+s+".retry.t", "vm."+other+".requested.t", "vm.task.ended.t", "vmp."+s+".t",
+		add(s, "pub", true, "vm."+s+".ready.t", "vm."+s+".failed.t", "vm."+s+".retry.t", "vms."+s+".t", "vm."+other+".requested.t", "vm.task.ended.t", "vmp."+s+".t",
 			"$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.stage-"+s, "$JS.ACK.VM_EVENTS.stage-"+s+".1.1.1.1.1", "$JS.ACK._.acc.VM_EVENTS.stage-"+s+".1.1.1.1.1",
 			"$JS.API.CONSUMER.CREATE.VM_EVENTS.abc.vm.task.canceled.*", "$JS.API.DIRECT.GET.VM_EVENTS.vm."+s+".ready.t",
 			"$KV.vm_cache.k", "$O.vm_blobs.C.x", "$O.vm_blobs.M.x")
-		add(s, "pub", false, "vm."+other+".ready.t", "vm."+other+".failed.t", "vm.task.submitted.t", "vm.task.canceled.t", "vm.task.erased.t", "vmp."+other+".t",
+		add(s, "pub", false, "vm."+other+".ready.t", "vm."+other+".failed.t", "vms."+other+".t", "vm.task.submitted.t", "vm.task.canceled.t", "vm.task.erased.t", "vmp."+other+".t",
 			"$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.stage-"+other, "$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.status", "$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.ext-partner",
 			"$JS.ACK.VM_EVENTS.stage-"+other+".1.1.1.1.1", "$JS.API.CONSUMER.CREATE.VM_EVENTS.abc.vm.*.*.*",
 			"$JS.API.CONSUMER.CREATE.VM_EVENTS.stage-"+other+".vm.task.canceled.*", "$JS.API.CONSUMER.CREATE.VM_EVENTS.stage-"+s+".vm.task.canceled.*",
@@ -60,6 +60,8 @@ func matrix() []check {
 	}
 	add("voice", "pub", true, "$KV.vm_profiles.p")
 	add("video", "pub", false, "$KV.vm_profiles.p", "$JS.API.DIRECT.GET.KV_vm_profiles.$KV.vm_profiles.p")
+	add("video", "pub", true, "$KV.vm_orders.video.t")
+	add("image", "pub", false, "$KV.vm_orders.video.t")
 	add("status", "pub", true, "$KV.vm_status.t", "$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.status", "$JS.ACK.VM_EVENTS.status.1.1.1.1.1")
 	add("status", "pub", false, "vm.task.ended.t", "vm.image.ready.t", "vm.image.requested.t", "$O.vm_blobs.C.x", "$JS.API.DIRECT.GET.OBJ_vm_blobs",
 		"$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.task", "$JS.API.STREAM.PURGE.KV_vm_status", "$KV.vm_profiles.p")

@@ -242,7 +242,7 @@ func TestPipelineWithUsers(t *testing.T) {
 	if err != nil {
 		t.Fatalf("bootstrap: %v\n%s", err, out)
 	}
-	if n := strings.Count(out, "consumer "); n != 12 {
+	if n := strings.Count(out, "consumer "); n != 13 {
 		t.Errorf("%d consumers declared:\n%s", n, out)
 	}
 	secret := s.file("jwt_secret")

@@ -146,7 +146,7 @@ func TestCommands(t *testing.T) {
 	}
 	s := newShell(t)
 	url := s.serve(t)
-	submit := "curl -s -F consent=true -F image=@testdata/portrait/sample.jpg -F text=やあ -F bgm=none " + url + "/api/video/generate"
+	submit := "curl -s -F consent=true -F image=@testdata/portrait/sample.jpg -F text=やあ " + url + "/api/video/generate"
 	task, spare := s.task(t, url, submit), s.task(t, url, submit)
 	s.swap = strings.NewReplacer(address, url, "TASK", task, "SPARE", spare, "curl -s ", "curl -s --fail-with-body --max-time 60 ")
 	lines := 0

@@ -1,0 +1,272 @@
+package deploytest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/videomsg/videomsg/internal/keys"
+)
+
+// TestClusterNode is no test: the cluster test starts this program again as a
+// broker, so that nodes can be stopped and killed like any process.
+func TestClusterNode(t *testing.T) {
+	conf := os.Getenv("CLUSTER_NODE")
+	if conf == "" {
+		t.Skip("started by TestCluster")
+	}
+	opts, err := server.ProcessConfigFile(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.LogFile = conf + ".log"
+	srv, err := server.NewServer(opts) // with signals: SIGUSR2 is the lame duck
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.ConfigureLogger()
+	srv.Start()
+	srv.WaitForShutdown()
+}
+
+// node is one broker of the cluster.
+type node struct {
+	conf, monitor string
+	cmd           *exec.Cmd
+}
+
+func (n *node) start(t *testing.T) {
+	t.Helper()
+	n.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], "-test.run", "^TestClusterNode$", "-test.timeout", "0")
+	n.cmd.Env = append(clean(), "CLUSTER_NODE="+n.conf)
+	if err := n.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stop ends the node by a signal and waits for it.
+func (n *node) stop(sig syscall.Signal) {
+	_ = n.cmd.Process.Signal(sig)
+	_ = n.cmd.Wait()
+}
+
+// healthy waits until the node has caught up with the others.
+func (n *node) healthy(t *testing.T) {
+	t.Helper()
+	last := ""
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		code, b, err := (client{url: "http://" + n.monitor}).do(t.Context(), "GET", "/healthz", "", nil)
+		if err == nil && code == http.StatusOK {
+			return
+		}
+		last = fmt.Sprintf("%d %s %v", code, b, err)
+	}
+	t.Fatalf("%s is not healthy: %s", filepath.Base(filepath.Dir(n.conf)), last)
+}
+
+func freePorts(t *testing.T, n int) []string {
+	t.Helper()
+	var all []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close() //nolint:errcheck // held until all are known, so that they differ
+		all = append(all, l.Addr().String())
+	}
+	return all
+}
+
+// newCluster writes keys for three nodes on loopback and starts them on the
+// deployed configuration.
+func newCluster(t *testing.T) (dir, url string, nodes []*node) {
+	t.Helper()
+	dir = t.TempDir()
+	ports := freePorts(t, 12)
+	var conf []keys.Node
+	var urls []string
+	for i := range 3 {
+		p := ports[4*i:]
+		conf = append(conf, keys.Node{
+			Name: fmt.Sprintf("vm-%d", i+1), Listen: p[0], Monitor: p[1], WebSocket: p[2], Cluster: p[3],
+			Store: filepath.Join(dir, fmt.Sprintf("store-%d", i+1)),
+		})
+		urls = append(urls, "tls://"+p[0])
+	}
+	if err := keys.Write(dir, keys.Config{Nodes: conf}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range conf {
+		home := filepath.Join(dir, c.Name)
+		if err := os.Mkdir(home, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		copyConf(t, home, "nats.conf", "nats-cluster.conf")
+		if err := os.Rename(filepath.Join(dir, c.Name+".conf"), filepath.Join(home, "local.conf")); err != nil {
+			t.Fatal(err)
+		}
+		n := &node{conf: filepath.Join(home, "nats-cluster.conf"), monitor: c.Monitor}
+		n.start(t)
+		t.Cleanup(func() { n.stop(syscall.SIGKILL) })
+		nodes = append(nodes, n)
+	}
+	for _, n := range nodes {
+		n.healthy(t)
+	}
+	return dir, strings.Join(urls, ","), nodes
+}
+
+// TestCluster runs the deployment on one machine: three brokers, two gateways, two
+// workers per stage, and 200 tasks over HTTP while brokers, gateways and workers
+// restart one by one. Every accepted task must complete, and no request may fail
+// that a retry does not heal.
+func TestCluster(t *testing.T) {
+	if os.Getenv("CLUSTER") == "" {
+		t.Skip("make cluster")
+	}
+	tasks := 200
+	dir, url, nodes := newCluster(t)
+	if out, err := run(t, append(as(dir, "operator", url), "NATS_REPLICAS=3"), "bootstrap"); err != nil {
+		t.Fatalf("bootstrap: %v\n%s", err, out)
+	}
+	secret := filepath.Join(dir, "jwt_secret")
+	env := func(role string) []string {
+		e := append(as(dir, role, url), "STORAGE_BACKEND=local", "STORAGE_ROOT_PATH="+filepath.Join(dir, "blobs"), "RATE_GENERATE=100000", "RATE_WRITES=100000")
+		if role == "gateway" {
+			e = append(e, "JWT_SECRET_KEY_FILE="+secret)
+		}
+		return e
+	}
+	gateways := []*process{serve(t, "gateway", env("gateway")...), serve(t, "gateway", env("gateway")...)}
+	var workers []*process
+	for range 2 {
+		for _, role := range append([]string{"status"}, stageNames...) {
+			workers = append(workers, serve(t, role, env(role)...))
+		}
+	}
+	addresses := []*atomic.Pointer[string]{{}, {}}
+	for i, g := range gateways {
+		addresses[i].Store(&g.url)
+	}
+	tok := token(t, secret)
+	portrait := read(t, "../../testdata/portrait/sample.jpg")
+
+	// Submit from four clients, each request with a key, so that trying again is
+	// harmless, and at the other gateway after a failure.
+	var mu sync.Mutex
+	var accepted []string
+	var retries, hard atomic.Int64
+	next := make(chan int)
+	var clients sync.WaitGroup
+	for range 4 {
+		clients.Go(func() {
+			for i := range next {
+				ok := false
+				for try := range 60 {
+					c := client{*addresses[(i+try)%2].Load(), tok}
+					ct, body := form(t, map[string]string{"consent": "true"}, []byte(portrait))
+					id, err := c.submit(t.Context(), ct, body, fmt.Sprintf("cluster-%d", i))
+					if err == nil {
+						mu.Lock()
+						accepted = append(accepted, id)
+						mu.Unlock()
+						ok = true
+						break
+					}
+					retries.Add(1)
+					time.Sleep(500 * time.Millisecond)
+				}
+				if !ok {
+					hard.Add(1)
+				}
+			}
+		})
+	}
+	restarted := make(chan struct{})
+	go func() {
+		defer close(restarted)
+		for i, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL, syscall.SIGTERM} {
+			nodes[i].stop(sig)
+			nodes[i].start(t)
+			nodes[i].healthy(t)
+			t.Logf("broker %d is back after %v", i+1, sig)
+			if i < 2 {
+				gateways[i].stop()
+				p, err := start(t, "gateway", env("gateway")...)
+				if err != nil {
+					t.Errorf("gateway %d: %v", i+1, err)
+					return
+				}
+				t.Cleanup(p.stop)
+				addresses[i].Store(&p.url)
+			}
+			_ = workers[i].cmd.Process.Kill()
+		}
+	}()
+	for i := range tasks {
+		next <- i
+		time.Sleep(100 * time.Millisecond)
+	}
+	close(next)
+	clients.Wait()
+	<-restarted
+	if n := hard.Load(); n > 0 {
+		t.Errorf("%d requests failed for good", n)
+	}
+	unique := map[string]bool{}
+	for _, id := range accepted {
+		unique[id] = true
+	}
+	if len(unique) != tasks {
+		t.Errorf("%d tasks of %d requests", len(unique), tasks)
+	}
+	c := client{*addresses[0].Load(), tok}
+	states := map[string]int{}
+	for id := range unique {
+		states[fmt.Sprint(c.await(t, id, 10*time.Minute)["status"])]++
+	}
+	t.Logf("%d tasks, %d retries of clients, ended as %v", len(unique), retries.Load(), states)
+	if states["completed"] != tasks {
+		t.Errorf("ended as %v", states)
+	}
+}
+
+// submit sends a picture to be processed, the stage that costs least.
+func (c client) submit(ctx context.Context, contentType string, body interface{ Read([]byte) (int, error) }, key string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/api/image/process", body)
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Idempotency-Key", key)
+	req.Header.Set("Prefer", "respond-async")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close() //nolint:errcheck // read below
+	var a struct {
+		ID string `json:"task_id"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&a); err != nil || a.ID == "" {
+		return "", fmt.Errorf("%s: %w", res.Status, err)
+	}
+	return a.ID, nil
+}
