@@ -24,7 +24,6 @@ import (
 	"github.com/videomsg/videomsg/consumers/video"
 	"github.com/videomsg/videomsg/consumers/video/provenance"
 	"github.com/videomsg/videomsg/consumers/voice"
-	"github.com/videomsg/videomsg/engines/avatar"
 	"github.com/videomsg/videomsg/engines/cutout"
 	"github.com/videomsg/videomsg/engines/speech"
 	"github.com/videomsg/videomsg/engines/speech/profile"
