@@ -21,7 +21,7 @@ type look struct {
 // health looks at everything the service stands on, side by side. What does not
 // answer before ctx ends counts as down.
 func (a *app) health(ctx context.Context) gateway.Health {
-	broker := &look{check: a.broker.Health}
+	broker := &look{check: a.brokerHealth, mend: "start workers for the stage, or look into their log"}
 	store := &look{check: func(ctx context.Context) error { return checkStore(ctx, a.blobs) }}
 	looks := []*look{broker, store}
 	for _, p := range a.programs() {

@@ -86,6 +86,7 @@ type Broker struct {
 	srv    *server.Server // nil: a cluster elsewhere
 	conns  []*nats.Conn
 	unlock func() error
+	stalls stalls
 }
 
 // Open starts or dials the broker and declares the topology. It fails when

@@ -158,3 +158,36 @@ func TestRoomEndsBeforeUnfinishedWorkIsDropped(t *testing.T) {
 		t.Errorf("after the work it has %.2f room", got)
 	}
 }
+
+func TestBacklogWithoutProgressIsToldAfterAWhile(t *testing.T) {
+	var s stalls
+	begin := time.Now()
+	info := func(pending uint64, acks int, delivered, acked uint64) *jetstream.ConsumerInfo {
+		return &jetstream.ConsumerInfo{
+			NumPending: pending, NumAckPending: acks,
+			Delivered: jetstream.SequenceInfo{Consumer: delivered}, AckFloor: jetstream.SequenceInfo{Consumer: acked},
+		}
+	}
+	paused := info(5, 0, 3, 3)
+	paused.Paused = true
+	for _, step := range []struct {
+		after time.Duration
+		info  *jetstream.ConsumerInfo
+		red   bool
+	}{
+		{0, info(0, 0, 1, 1), false},
+		{time.Hour, info(0, 0, 1, 1), false}, // nothing to do
+		{61 * time.Minute, info(5, 0, 1, 1), false},
+		{63 * time.Minute, info(5, 0, 1, 1), true}, // nobody takes it
+		{64 * time.Minute, info(4, 1, 2, 1), false},
+		{70 * time.Minute, info(4, 1, 2, 1), false}, // at work, for no longer than it may
+		{80 * time.Minute, info(4, 1, 2, 1), true},
+		{81 * time.Minute, info(4, 1, 3, 2), false},
+		{99 * time.Minute, paused, false},
+	} {
+		err := s.look("stage-video", 10*time.Minute, step.info, begin.Add(step.after))
+		if (err != nil) != step.red {
+			t.Errorf("after %v: %v", step.after, err)
+		}
+	}
+}

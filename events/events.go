@@ -16,6 +16,7 @@ package events
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -70,14 +71,23 @@ func New(task, stage string, verb Verb, slip []string, job Job) Event {
 	return Event{Task: task, Stage: stage, Verb: verb, Slip: slip, Time: time.Now().UTC(), Version: Version, Job: job}
 }
 
-// ID identifies the event: <task>-<stage>-<verb>. It has no dots, so that it is
-// also a JetStream message id and a webhook id.
-func (e Event) ID() string { return e.Task + "-" + e.Stage + "-" + e.token() }
+// ID identifies the event: <task>-<stage>-<verb>, and for a retry how many
+// attempts were before it. It has no dots, so that it is also a JetStream message
+// id and a webhook id.
+func (e Event) ID() string {
+	id := e.Task + "-" + e.Stage + "-" + e.token()
+	if e.Verb == Retry {
+		n, _ := e.Job.Note(e.Stage)
+		id += "-" + strconv.Itoa(len(n.Tries))
+	}
+	return id
+}
 
 // Type is the CloudEvents type, such as "videomsg.voice.ready".
 func (e Event) Type() string { return typePrefix + e.Stage + "." + string(e.Verb) }
 
-// Subject is where e is published; a second event on it is refused.
+// Subject is where e is published; a second event on it is refused, but for
+// retries.
 func (e Event) Subject() string { return Subject(e.Stage, Verb(e.token()), e.Task) }
 
 // Terminal reports whether e ends its task.

@@ -87,6 +87,9 @@ func (s *stand) audit(ctx context.Context, b *broker.Broker, patience time.Durat
 		distinct[r] = true
 	}
 	t.repeated, t.boughtTwice = len(runs)-len(distinct), s.shop.twice()
+	if d := s.lastEnd.Sub(s.lastKill).Seconds(); d > 0 {
+		fmt.Fprintf(s.out, "the last task ended %.1f s after the last kill\n", d)
+	}
 	fmt.Fprintf(s.out, "%s wrong=%d orders=%d orders_asked_again=%d\n", t, t.wrong, len(s.shop.bought), s.shop.asked)
 	return t, nil
 }
@@ -122,6 +125,9 @@ func (s *stand) count(ctx context.Context, b *broker.Broker, t *tally) error {
 			return nil
 		}
 		ends[e.Task]++
+		if e.Time.After(s.lastEnd) {
+			s.lastEnd = e.Time
+		}
 		if ends[e.Task] > 1 {
 			return nil
 		}

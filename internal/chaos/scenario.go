@@ -36,6 +36,8 @@ type stand struct {
 	submitter      *process
 	nodes          []*process
 	tasks          int
+
+	lastKill, lastEnd time.Time
 }
 
 func (c plan) stand(ctx context.Context, out io.Writer, name string, tasks int) (*stand, error) {
@@ -120,6 +122,7 @@ func (c plan) clustered(ctx context.Context, out io.Writer, tasks int) (_ tally,
 			return tally{}, err
 		}
 	}
+	s.lastKill = time.Now()
 	<-stopped
 	return s.audit(ctx, b, c.Patience)
 }
@@ -158,6 +161,7 @@ func (c plan) embedded(ctx context.Context, out io.Writer, tasks int) (_ tally, 
 			return tally{}, err
 		}
 	}
+	s.lastKill = time.Now()
 	return s.audit(ctx, b, c.Patience)
 }
 
