@@ -192,8 +192,8 @@ func Verify(r io.Reader, trusted ...ed25519.PublicKey) (Verdict, error) {
 	if err := json.Unmarshal(s.Record, &v.Record); err != nil {
 		return Verdict{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	pub, err1 := base64.StdEncoding.DecodeString(s.PublicKey)
-	sig, err2 := base64.StdEncoding.DecodeString(s.Signature)
+	pub, err1 := base64.StdEncoding.Strict().DecodeString(s.PublicKey)
+	sig, err2 := base64.StdEncoding.Strict().DecodeString(s.Signature)
 	if err := errors.Join(err1, err2); err != nil || len(pub) != ed25519.PublicKeySize {
 		return Verdict{}, fmt.Errorf("%w: key or signature", ErrDamaged)
 	}
