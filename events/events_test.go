@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -186,9 +187,7 @@ func TestMalformedEventsAreRefused(t *testing.T) {
 		"payload of a list": func(map[string][]string) []byte { return []byte("[]") },
 	} {
 		h := map[string][]string{}
-		for k, v := range header {
-			h[k] = v
-		}
+		maps.Copy(h, header)
 		if _, err := Decode(h, change(h)); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: got %v, want ErrMalformed", name, err)
 		}

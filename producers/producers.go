@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -80,9 +81,7 @@ func (p Publisher) Later(ctx context.Context, e events.Event, at time.Time) erro
 	}
 	err = patiently(ctx, func(ctx context.Context) error {
 		m := &nats.Msg{Subject: events.ScheduleSubject(e.Stage, e.Task), Header: nats.Header{}, Data: data}
-		for k, v := range header {
-			m.Header[k] = v
-		}
+		maps.Copy(m.Header, header)
 		// The client's own option cuts to whole seconds.
 		m.Header[jetstream.ScheduleHeader] = []string{"@at " + at.UTC().Format(time.RFC3339Nano)}
 		m.Header[jetstream.ScheduleTargetHeader] = []string{e.Subject()}

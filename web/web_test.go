@@ -112,7 +112,7 @@ func TestPageNamesFilesThatExist(t *testing.T) {
 	}
 	page := get("/")
 	found := 0
-	for _, part := range strings.Split(page, `"`) {
+	for part := range strings.SplitSeq(page, `"`) {
 		if strings.HasPrefix(part, "/") && len(part) > 1 {
 			get(part)
 			found++

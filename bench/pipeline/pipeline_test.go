@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -167,9 +168,7 @@ func newBare(b *testing.B) system {
 			for _, subject := range []string{"vm." + name + ".ready." + task, next + task} {
 				msg := &nats.Msg{Subject: subject, Header: nats.Header(m.Headers()), Data: m.Data()}
 				msg.Header = nats.Header{}
-				for k, v := range m.Headers() {
-					msg.Header[k] = v
-				}
+				maps.Copy(msg.Header, m.Headers())
 				if _, err := p.JS.PublishMsg(ctx, msg, jetstream.WithMsgID(subject)); err != nil && ctx.Err() == nil {
 					b.Error(err)
 				}

@@ -5,6 +5,7 @@ package stages
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -120,9 +121,7 @@ func BenchmarkDraft(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			for name, blob := range res.Blobs {
-				w.Job.Blobs[name] = blob
-			}
+			maps.Copy(w.Job.Blobs, res.Blobs)
 			w.Job.Notes = append(w.Job.Notes, events.Note{Stage: st.Name, Engine: res.Engine, Native: res.Native})
 		}
 		ours.add(since(start))

@@ -159,7 +159,8 @@ func spans(a dsp.Audio) (out [][2]float64) {
 	return out
 }
 
-func ptr(v float64) *float64 { return &v }
+//go:fix inline
+func ptr(v float64) *float64 { return new(v) }
 
 var syllables = [][2]float64{{0.1, 0.3}, {0.45, 0.6}, {1.1, 1.5}}
 
@@ -170,7 +171,7 @@ func TestStemLiesOnTheClockOfTheMix(t *testing.T) {
 		offset float64
 	}{
 		{"with music", events.BGM{}, 1},
-		{"with music that starts early", events.BGM{LeadIn: ptr(3.5), Tail: ptr(0), FadeOut: ptr(0.5)}, 3.5},
+		{"with music that starts early", events.BGM{LeadIn: new(3.5), Tail: ptr(0), FadeOut: new(0.5)}, 3.5},
 		{"with the voice at once", events.BGM{LeadIn: ptr(0)}, 0},
 		{"without music", events.BGM{Type: None}, 0.25},
 		{"with music turned off", events.BGM{Volume: new(float64)}, 0.25},

@@ -176,7 +176,8 @@ func checkWords(t *testing.T, a dsp.Audio, line speech.Timings, tolerance float6
 	}
 }
 
-func ptr(v float64) *float64 { return &v }
+//go:fix inline
+func ptr(v float64) *float64 { return new(v) }
 
 func TestEveryEmotionCarriesTheTimelineAlong(t *testing.T) {
 	a, line := recording()
@@ -228,7 +229,7 @@ func TestPausesAskedForAreExact(t *testing.T) {
 		{"longer", events.Prosody{Pauses: map[string]float64{"。": 1.2}}, [2]float64{0.3, 1.2}},
 		{"shorter, by another sign for the same mark", events.Prosody{Pauses: map[string]float64{",": 0.1, ".": 0.2}}, [2]float64{0.1, 0.2}},
 		{"none", events.Prosody{Pauses: map[string]float64{"、": 0}}, [2]float64{0, 0.5}},
-		{"with another speed", events.Prosody{TimeStretch: ptr(1.5), Pauses: map[string]float64{"、": 0.6, "。": 0.9}}, [2]float64{0.6, 0.9}},
+		{"with another speed", events.Prosody{TimeStretch: new(1.5), Pauses: map[string]float64{"、": 0.6, "。": 0.9}}, [2]float64{0.6, 0.9}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, out, got := outcome(t, b, work(t, b, a, line, c.p, nil))
@@ -254,14 +255,14 @@ func TestWhatTheVoiceDidIsNotDoneAgain(t *testing.T) {
 	a, line := recording()
 	b := newBlobs(t)
 	t.Run("all of it", func(t *testing.T) {
-		res, _, _ := outcome(t, b, work(t, b, a, line, events.Prosody{TimeStretch: ptr(1.2), PitchShift: ptr(2), Pauses: map[string]float64{"、": 0.3, "。": 0.5}}, &events.Native{Rate: 1.2, Pitch: 2}))
+		res, _, _ := outcome(t, b, work(t, b, a, line, events.Prosody{TimeStretch: new(1.2), PitchShift: ptr(2), Pauses: map[string]float64{"、": 0.3, "。": 0.5}}, &events.Native{Rate: 1.2, Pitch: 2}))
 		if !res.Skipped || res.Engine != "voice" {
 			t.Errorf("%+v", res)
 		}
 	})
 	t.Run("speed and half of the pitch", func(t *testing.T) {
 		// The pauses are as a voice leaves them for this wish.
-		p := events.Prosody{TimeStretch: ptr(1.2), PitchShift: ptr(4), Pauses: map[string]float64{"、": 0.3, "。": 0.5}}
+		p := events.Prosody{TimeStretch: new(1.2), PitchShift: ptr(4), Pauses: map[string]float64{"、": 0.3, "。": 0.5}}
 		res, out, got := outcome(t, b, work(t, b, a, line, p, &events.Native{Rate: 1.2, Pitch: 2}))
 		checkWords(t, out, got, 0.015)
 		if d := out.Duration() - a.Duration(); d.Abs() > time.Millisecond {
@@ -384,7 +385,7 @@ func TestTimelineOfAnotherTextIsNotTrusted(t *testing.T) {
 	line.Words[2].CharStart, line.Words[2].CharEnd = 500, 900
 	line.Words[1].CharStart, line.Words[1].CharEnd = -5, -7
 	b := newBlobs(t)
-	_, out, got := outcome(t, b, work(t, b, a, line, events.Prosody{TimeStretch: ptr(0.8)}, nil))
+	_, out, got := outcome(t, b, work(t, b, a, line, events.Prosody{TimeStretch: new(0.8)}, nil))
 	checkWords(t, out, got, 0.015)
 }
 

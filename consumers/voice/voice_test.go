@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"os"
 	"strings"
@@ -75,9 +76,7 @@ func do(t testing.TB, st consumers.Stage, w *consumers.Work) consumers.Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, b := range res.Blobs {
-		w.Job.Blobs[name] = b
-	}
+	maps.Copy(w.Job.Blobs, res.Blobs)
 	w.Job.Notes = append(w.Job.Notes, events.Note{Stage: st.Name, Engine: res.Engine, Native: res.Native})
 	return res
 }

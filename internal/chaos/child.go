@@ -215,7 +215,7 @@ func (c settings) submit(ctx context.Context, b *broker.Broker) error {
 		return err
 	}
 	done := map[string]bool{}
-	for _, task := range strings.Fields(string(before)) {
+	for task := range strings.FieldsSeq(string(before)) {
 		done[task] = true
 	}
 	for i := c.from; i < c.to && ctx.Err() == nil; i++ {
