@@ -69,7 +69,7 @@ func as(dir, user, brokers string) []string {
 // run runs a command to its end and returns what it says.
 func run(t testing.TB, env []string, args ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary(t), args...)
 	cmd.Env = append(clean(), env...)
