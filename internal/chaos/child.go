@@ -111,7 +111,7 @@ func (c settings) work(ctx context.Context, log *slog.Logger, b *broker.Broker, 
 	if project {
 		start(func() error { return status.Serve(ctx, log, b.Events, status.Store{KV: b.Status}) })
 	}
-	s := stage{settings: c, blobs: consumers.Blobs{Store: store}, orders: consumers.Orders{KV: b.Orders}, runs: runs}
+	s := stage{settings: c, blobs: consumers.Blobs{Store: flaky{store, c.faults / 3}}, orders: consumers.Orders{KV: b.Orders}, runs: runs}
 	for i, name := range route {
 		input := "input"
 		if i > 0 {
@@ -142,6 +142,40 @@ type stage struct {
 }
 
 var errFault = errors.New("engine fell over")
+
+// flaky is a blob store that fails now and then: before it has done what it was
+// asked for, and after.
+type flaky struct {
+	objectstore.Store
+	often float64
+}
+
+var errStore = errors.New("blob store fell over")
+
+func (f flaky) Put(ctx context.Context, key string, r io.Reader) (objectstore.Info, error) {
+	if mathrand.Float64() < f.often {
+		return objectstore.Info{}, errStore
+	}
+	info, err := f.Store.Put(ctx, key, r)
+	if err == nil && mathrand.Float64() < f.often {
+		return objectstore.Info{}, errStore
+	}
+	return info, err
+}
+
+func (f flaky) Get(ctx context.Context, key string) (io.ReadCloser, error) {
+	if mathrand.Float64() < f.often {
+		return nil, errStore
+	}
+	return f.Store.Get(ctx, key)
+}
+
+func (f flaky) Delete(ctx context.Context, key string) error {
+	if mathrand.Float64() < f.often {
+		return errStore
+	}
+	return f.Store.Delete(ctx, key)
+}
 
 func (s stage) run(ctx context.Context, w consumers.Work, name, input string) (consumers.Result, error) {
 	if _, err := fmt.Fprintf(s.runs, "%s %s\n", w.Task, name); err != nil {
