@@ -55,7 +55,7 @@ func binary(t testing.TB) string {
 type process struct {
 	url  string
 	cmd  *exec.Cmd
-	done chan error
+	done chan struct{} // closed at its end
 }
 
 // as is the environment of a process that is one of the broker's users.
@@ -112,7 +112,7 @@ func start(t testing.TB, role string, env ...string) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, done: make(chan error, 1)}
+	p := &process{cmd: cmd, done: make(chan struct{})}
 	const says = "videomsg listens on "
 	r := bufio.NewReader(out)
 	line, err := r.ReadString('\n')
@@ -123,7 +123,8 @@ func start(t testing.TB, role string, env ...string) (*process, error) {
 	p.url = strings.TrimSpace(strings.TrimPrefix(line, says))
 	go func() {
 		_, _ = io.Copy(io.Discard, r)
-		p.done <- cmd.Wait()
+		_ = cmd.Wait() // asked or made to end
+		close(p.done)
 	}()
 	return p, nil
 }
