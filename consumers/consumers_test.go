@@ -5,20 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"github.com/videomsg/videomsg/broker"
 	"github.com/videomsg/videomsg/engines"
 	"github.com/videomsg/videomsg/events"
-	"github.com/videomsg/videomsg/objectstore/natsstore"
 	"github.com/videomsg/videomsg/producers"
 )
 
@@ -248,35 +244,6 @@ func TestFailuresEndTheTaskWithTheirReason(t *testing.T) {
 	}
 }
 
-func TestUndertakerEndsWhatKillsItsWorkers(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	st := Stage{Name: "image", Tries: 1, Timeout: time.Minute, Run: func(context.Context, Work) (Result, error) {
-		t.Error("the stage ran on the undertaker's delivery")
-		return Result{}, nil
-	}}
-	cons, err := f.Events.CreateOrUpdateConsumer(t.Context(), jetstream.ConsumerConfig{
-		Durable: ConsumerName("image"), FilterSubjects: []string{events.Subject("image", events.Requested, "*"), events.Subject("image", events.Retry, "*")},
-		AckPolicy: jetstream.AckExplicitPolicy, AckWait: 100 * time.Millisecond, MaxDeliver: st.Tries + crashes + 1,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.pub.Publish(t.Context(), events.New("t", "image", events.Requested, nil, events.Job{})); err != nil {
-		t.Fatal(err)
-	}
-	for range st.Tries + crashes { // workers that die with the request in hand
-		if _, err := cons.Next(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f.serve(t, st)
-	e := f.wait(t, events.Task, events.Ended, "t")
-	if n, _ := e.Job.Note("image"); e.Verb != events.TaskFailed || n.Problem == nil || n.Problem.Code != "WORKER_LOST" {
-		t.Errorf("%s after %+v", e.Verb, n)
-	}
-}
-
 func TestCancelStopsRunningAndQueuedWork(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -399,90 +366,6 @@ func TestStopHandsWorkBack(t *testing.T) {
 	}
 }
 
-func TestMalformedRequestsStopNothing(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.serve(t, Stage{Name: "image", Run: func(context.Context, Work) (Result, error) { return made("image"), nil }})
-	for i, m := range []*nats.Msg{
-		{Subject: "vm.image.requested.garbage", Data: []byte("garbage")},
-		{Subject: "vm.image.requested.empty"},
-		{Subject: "vm.unknown.requested.x", Data: []byte("{}")},
-		{Subject: "vm.task.submitted.bad", Data: []byte("{")},
-	} {
-		if _, err := f.JS.PublishMsg(t.Context(), m); err != nil {
-			t.Fatal(i, err)
-		}
-	}
-	if err := f.pub.Submit(t.Context(), "t", []string{"image"}, "", events.Job{}); err != nil {
-		t.Fatal(err)
-	}
-	if e := f.wait(t, events.Task, events.Ended, "t"); e.Verb != events.TaskCompleted {
-		t.Error(e.Verb)
-	}
-	// Each is a dead letter with its reason, and its task has ended.
-	for task, stage := range map[string]string{"garbage": "image", "empty": "image", "bad": events.Task} {
-		e := f.wait(t, events.Task, events.Ended, task)
-		n, _ := e.Job.Note(stage)
-		if e.Verb != events.TaskFailed || n.Problem == nil || n.Problem.Code != "MALFORMED_EVENT" || !strings.Contains(n.Problem.Cause, "malformed event") {
-			t.Errorf("%s ended as %s with %+v", task, e.Verb, n)
-		}
-	}
-	for _, task := range []string{"garbage", "empty"} {
-		f.wait(t, "image", events.Failed, task)
-	}
-}
-
-func TestUndertakerHearsOfRequestsNobodyAnswers(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	conf := jetstream.ConsumerConfig{
-		Durable: ConsumerName("image"), FilterSubject: events.Subject("image", events.Requested, "*"),
-		AckPolicy: jetstream.AckExplicitPolicy, AckWait: 50 * time.Millisecond, MaxDeliver: 2,
-	}
-	cons, err := f.Events.CreateOrUpdateConsumer(t.Context(), conf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.wg.Go(func() {
-		if err := f.runner.Bury(f.ctx, f.Dead); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := f.pub.Publish(t.Context(), events.New("t", "image", events.Requested, []string{"voice"}, events.Job{Request: events.Request{Owner: "u"}})); err != nil {
-		t.Fatal(err)
-	}
-	for range 3 { // the last one makes the broker notice
-		if _, err := cons.Fetch(1, jetstream.FetchMaxWait(500*time.Millisecond)); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	e := f.wait(t, events.Task, events.Ended, "t")
-	if n, _ := e.Job.Note("image"); e.Verb != events.TaskFailed || n.Problem == nil || n.Problem.Code != "WORKER_LOST" || e.Job.Request.Owner != "u" {
-		t.Errorf("%s after %+v", e.Verb, n)
-	}
-}
-
-func TestTasksAtAStageThatNobodyServesEnd(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.serve(t)
-	f.wg.Go(func() {
-		if err := f.runner.Expire(f.ctx, time.Hour); err != nil {
-			t.Error(err)
-		}
-	})
-	job := events.Job{Request: events.Request{Deadline: time.Now().Add(-late)}}
-	if err := f.pub.Submit(t.Context(), "t", []string{"hologram"}, "", job); err != nil {
-		t.Fatal(err)
-	}
-	e := f.wait(t, events.Task, events.Ended, "t")
-	n, _ := e.Job.Note("hologram")
-	if e.Verb != events.TaskFailed || n.Problem == nil || n.Problem.Code != "DEADLINE_EXCEEDED" || !strings.Contains(n.Problem.Cause, "no worker serves the hologram stage") {
-		t.Errorf("%s after %+v", e.Verb, n)
-	}
-}
-
 func TestNothingIsLeftRunning(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	t.Run("life", func(t *testing.T) {
@@ -545,78 +428,6 @@ func TestBulkWorkIsOvertakenAndGoesOn(t *testing.T) {
 	}
 	if len(order) != 9 {
 		t.Errorf("ran %v", order)
-	}
-}
-
-func TestEqualWorkIsDoneOnce(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	store, err := natsstore.New(t.Context(), f.BlobJS, broker.BucketBlobs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	blobs := Blobs{Store: store}
-	f.runner.Cache = &Cache{KV: f.Broker.Cache, Blobs: store}
-	var runs atomic.Int32
-	f.serve(t, Stage{
-		Name: "image", Workers: 8,
-		Content: func(j events.Job) string { return j.Request.Language },
-		Run: func(ctx context.Context, w Work) (Result, error) {
-			runs.Add(1)
-			time.Sleep(200 * time.Millisecond)
-			if w.Job.Request.Language == "bad" {
-				return Result{}, Fail("BAD", "bad", errors.New("bad"))
-			}
-			b, err := blobs.Put(ctx, "intermediates", w.Task, "image", "image.png", "image/png", strings.NewReader(w.Job.Request.Language))
-			return Result{Engine: "test", Blobs: map[string]events.Blob{"image": b}}, err
-		},
-	})
-	submit := func(task, content string, fresh bool) {
-		t.Helper()
-		job := events.Job{Request: events.Request{Language: content, Fresh: fresh}}
-		if err := f.pub.Submit(t.Context(), task, []string{"image"}, "", job); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i := range 6 { // all at once: one works, the others wait for it
-		submit(fmt.Sprintf("a%d", i), "a", false)
-	}
-	hits := 0
-	for i := range 6 {
-		e := f.wait(t, events.Task, events.Ended, fmt.Sprintf("a%d", i))
-		n, _ := e.Job.Note("image")
-		if n.Cache == "hit" {
-			hits++
-		}
-		got, err := blobs.Bytes(t.Context(), e.Job, "image", 100)
-		if err != nil || string(got) != "a" || !strings.Contains(e.Job.Blobs["image"].Key, fmt.Sprintf("/a%d/", i)) {
-			t.Errorf("task %d has %q at %s, %v", i, got, e.Job.Blobs["image"].Key, err)
-		}
-	}
-	if runs.Load() != 1 || hits != 5 {
-		t.Errorf("%d runs and %d hits, want 1 and 5", runs.Load(), hits)
-	}
-	submit("b", "b", false)
-	submit("fresh", "a", true)
-	submit("bad1", "bad", false)
-	for _, task := range []string{"b", "fresh", "bad1"} {
-		f.wait(t, events.Task, events.Ended, task)
-	}
-	submit("bad2", "bad", false) // a failure is not remembered
-	f.wait(t, events.Task, events.Ended, "bad2")
-	if runs.Load() != 5 {
-		t.Errorf("%d runs, want 5", runs.Load())
-	}
-	// Who was erased takes the cached result along.
-	for i := range 6 {
-		e := f.wait(t, events.Task, events.Ended, fmt.Sprintf("a%d", i))
-		if err := store.Delete(t.Context(), e.Job.Blobs["image"].Key); err != nil {
-			t.Fatal(err)
-		}
-	}
-	submit("again", "a", false)
-	if e := f.wait(t, events.Task, events.Ended, "again"); e.Verb != events.TaskCompleted || runs.Load() != 6 {
-		t.Errorf("%s after %d runs, want a sixth", e.Verb, runs.Load())
 	}
 }
 
