@@ -91,7 +91,7 @@ func (s shell) run(ctx context.Context, line string) (string, error) {
 func (s shell) serve(t *testing.T) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(s.dir, "bin/videomsg"), "serve")
-	cmd.Dir, cmd.Env, cmd.Stderr = s.dir, append(s.env, "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=1s", "WEBHOOK_ALLOW_PRIVATE=true"), t.Output()
+	cmd.Dir, cmd.Env, cmd.Stderr = s.dir, append(s.env, "DATA_DIR="+filepath.Join(s.dir, "service"), "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=1s", "WEBHOOK_ALLOW_PRIVATE=true"), t.Output()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
