@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"runtime/debug"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -67,11 +68,12 @@ func version() string {
 	if !ok {
 		return "unknown"
 	}
-	v := cmp.Or(release, info.Main.Version)
+	var v strings.Builder
+	v.WriteString(cmp.Or(release, info.Main.Version))
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			v += " " + s.Value[:12]
+			v.WriteString(" " + s.Value[:12])
 		}
 	}
-	return v
+	return v.String()
 }

@@ -171,8 +171,8 @@ func TestStemLiesOnTheClockOfTheMix(t *testing.T) {
 		offset float64
 	}{
 		{"with music", events.BGM{}, 1},
-		{"with music that starts early", events.BGM{LeadIn: new(3.5), Tail: ptr(0), FadeOut: new(0.5)}, 3.5},
-		{"with the voice at once", events.BGM{LeadIn: ptr(0)}, 0},
+		{"with music that starts early", events.BGM{LeadIn: new(3.5), Tail: new(float64(0)), FadeOut: new(0.5)}, 3.5},
+		{"with the voice at once", events.BGM{LeadIn: new(float64(0))}, 0},
 		{"without music", events.BGM{Type: None}, 0.25},
 		{"with music turned off", events.BGM{Volume: new(float64)}, 0.25},
 	} {

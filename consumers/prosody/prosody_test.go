@@ -255,14 +255,14 @@ func TestWhatTheVoiceDidIsNotDoneAgain(t *testing.T) {
 	a, line := recording()
 	b := newBlobs(t)
 	t.Run("all of it", func(t *testing.T) {
-		res, _, _ := outcome(t, b, work(t, b, a, line, events.Prosody{TimeStretch: new(1.2), PitchShift: ptr(2), Pauses: map[string]float64{"、": 0.3, "。": 0.5}}, &events.Native{Rate: 1.2, Pitch: 2}))
+		res, _, _ := outcome(t, b, work(t, b, a, line, events.Prosody{TimeStretch: new(1.2), PitchShift: new(float64(2)), Pauses: map[string]float64{"、": 0.3, "。": 0.5}}, &events.Native{Rate: 1.2, Pitch: 2}))
 		if !res.Skipped || res.Engine != "voice" {
 			t.Errorf("%+v", res)
 		}
 	})
 	t.Run("speed and half of the pitch", func(t *testing.T) {
 		// The pauses are as a voice leaves them for this wish.
-		p := events.Prosody{TimeStretch: new(1.2), PitchShift: ptr(4), Pauses: map[string]float64{"、": 0.3, "。": 0.5}}
+		p := events.Prosody{TimeStretch: new(1.2), PitchShift: new(float64(4)), Pauses: map[string]float64{"、": 0.3, "。": 0.5}}
 		res, out, got := outcome(t, b, work(t, b, a, line, p, &events.Native{Rate: 1.2, Pitch: 2}))
 		checkWords(t, out, got, 0.015)
 		if d := out.Duration() - a.Duration(); d.Abs() > time.Millisecond {
@@ -304,7 +304,7 @@ func TestSoundThatCannotBeChangedGoesOn(t *testing.T) {
 	b := newBlobs(t)
 	a, line := recording()
 	a.Rate = 2000 // below what the analysis takes
-	res, _, _ := outcome(t, b, work(t, b, a, line, events.Prosody{PitchShift: ptr(2)}, nil))
+	res, _, _ := outcome(t, b, work(t, b, a, line, events.Prosody{PitchShift: new(float64(2))}, nil))
 	if !res.Skipped || res.Engine != "original" || len(res.Fallback) != 1 || engines.Reason(res.Fallback[0].Err) != "the sound could not be changed" {
 		t.Errorf("%+v", res)
 	}
@@ -340,7 +340,7 @@ func TestBadWork(t *testing.T) {
 		spoil      func(b consumers.Blobs, w consumers.Work)
 	}{
 		{"unknown emotion", "PARAMETER_OUT_OF_RANGE", events.Prosody{Emotion: "hungry"}, nil},
-		{"pitch out of range", "PARAMETER_OUT_OF_RANGE", events.Prosody{PitchShift: ptr(13)}, nil},
+		{"pitch out of range", "PARAMETER_OUT_OF_RANGE", events.Prosody{PitchShift: new(float64(13))}, nil},
 		{"a pause without end", "PARAMETER_OUT_OF_RANGE", events.Prosody{Pauses: map[string]float64{"。": 1e9}}, nil},
 		{"no timeline", "INPUT_MISSING", events.Prosody{Emotion: "sad"}, func(_ consumers.Blobs, w consumers.Work) { delete(w.Job.Blobs, events.BlobTimings) }},
 		{"no sound", "INPUT_MISSING", events.Prosody{Emotion: "sad"}, func(_ consumers.Blobs, w consumers.Work) { delete(w.Job.Blobs, events.BlobSpeech) }},
