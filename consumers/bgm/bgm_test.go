@@ -159,9 +159,6 @@ func spans(a dsp.Audio) (out [][2]float64) {
 	return out
 }
 
-//go:fix inline
-func ptr(v float64) *float64 { return new(v) }
-
 var syllables = [][2]float64{{0.1, 0.3}, {0.45, 0.6}, {1.1, 1.5}}
 
 func TestStemLiesOnTheClockOfTheMix(t *testing.T) {

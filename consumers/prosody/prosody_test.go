@@ -176,9 +176,6 @@ func checkWords(t *testing.T, a dsp.Audio, line speech.Timings, tolerance float6
 	}
 }
 
-//go:fix inline
-func ptr(v float64) *float64 { return new(v) }
-
 func TestEveryEmotionCarriesTheTimelineAlong(t *testing.T) {
 	a, line := recording()
 	b := newBlobs(t)
