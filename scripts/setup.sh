@@ -33,4 +33,7 @@ if [ -n "$missing" ]; then
 		exit 1
 	fi
 fi
-sh "$(dirname "$0")/voices.sh" >/dev/null
+if ! said=$(sh "$(dirname "$0")/voices.sh" 2>&1); then
+	echo "$said" >&2
+	exit 1
+fi
