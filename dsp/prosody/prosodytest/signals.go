@@ -48,12 +48,6 @@ func (v Formants) response(f float64) complex128 {
 	return h / complex(1, f/150)
 }
 
-// EnvelopeDB is the level of the vowel's envelope at f hertz.
-func (v Formants) EnvelopeDB(f float64) float64 {
-	h := v.response(f)
-	return 10 * math.Log10(real(h)*real(h)+imag(h)*imag(h))
-}
-
 // voice adds a vowel to x: band-limited harmonics of f0(t), which is exact at
 // any pitch, times gain(t).
 func voice(x []float32, rate int, start, end float64, v Formants, f0, gain func(t float64) float64) {

@@ -42,13 +42,6 @@ func (f *Faults) Add(x Fault) {
 	f.list = append(f.list, x)
 }
 
-// Clear removes all faults.
-func (f *Faults) Clear() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.list = nil
-}
-
 // Calls is how often a path was called.
 func (f *Faults) Calls(path string) int {
 	f.mu.Lock()

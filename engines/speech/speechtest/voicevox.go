@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,9 +24,6 @@ type Voicevox struct {
 	words map[string]map[string]any
 	next  int
 }
-
-// Server starts it; close it after use.
-func (v *Voicevox) Server() *httptest.Server { return httptest.NewServer(v.Handler()) }
 
 // AivisStyle is the talking style of an Aivis engine.
 const AivisStyle = 888753760
