@@ -147,7 +147,8 @@ func asProblem(err error) *Problem {
 		return newProblem(codeNotFound, "").because(err)
 	case errors.Is(err, objectstore.ErrFull):
 		return newProblem(codeFull, "").because(err)
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		// Too late, or nobody waits for the answer: neither is a fault of the program.
 		return newProblem(codeUnavailable, "").because(err)
 	default:
 		return newProblem(codeInternal, "").because(err)
