@@ -137,7 +137,7 @@ func (g *Gateway) listMusic(w http.ResponseWriter, r *http.Request) error {
 	for _, s := range music.Styles() {
 		out.Items = append(out.Items, generated(s))
 	}
-	own, err := g.tracks(r.Context(), owner(r))
+	own, err := g.shelves.of(r.Context(), owner(r))
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (g *Gateway) getMusic(w http.ResponseWriter, r *http.Request) error {
 	id := chi.URLParam(r, "id")
 	for _, s := range music.Styles() {
 		if string(s) == id {
-			return g.writeCatalogue(w, r, generated(s))
+			return writeTagged(w, r, generated(s), "private, max-age=3600")
 		}
 	}
 	t, err := g.track(r.Context(), owner(r), id)

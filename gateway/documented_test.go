@@ -59,7 +59,7 @@ func TestEverythingDocumentedWorks(t *testing.T) {
 	call("voices", h.do("GET", "/api/voices?language=ja", nil))
 	call("previewVoice", h.do("GET", "/api/voices/openjtalk:standard/preview?text=hello", nil))
 	call("music", h.do("GET", "/api/bgm", nil))
-	track := decode[Music](t, call("uploadTrack", h.form("/api/bgm", []part{sound, text("name", "my song"), text("rights", "true")})))
+	track := decode[Music](t, call("uploadTrack", h.form("/api/bgm", []part{sound, text("name", "my song"), text("credit", "A. Composer"), text("licence", "CC-BY-4.0"), text("rights", "true")})))
 	call("track", h.do("GET", "/api/bgm/"+track.ID, nil))
 	call("previewMusic", h.do("GET", "/api/bgm/"+track.ID+"/preview", nil))
 	call("generateVideo", h.form("/api/video/generate", []part{image, text("text", "hi"), text("bgm_type", track.ID)}))

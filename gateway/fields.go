@@ -50,6 +50,16 @@ func (f *fields) short(name string, n int) string {
 	return v
 }
 
+// must is short for a field that has to be there.
+func (f *fields) must(name string, n int) string {
+	v, _ := f.text(name)
+	if strings.TrimSpace(v) == "" {
+		f.fail(badField(codeMissing, name, "is missing"))
+		return ""
+	}
+	return f.short(name, n)
+}
+
 // one is an optional field that takes one of the values.
 func (f *fields) one(name, def string, values ...string) string {
 	v := f.short(name, 64)

@@ -137,6 +137,7 @@ type Gateway struct {
 	sameOrigin *http.CrossOriginProtection
 	limits     *limiter
 	previews   *previews
+	shelves    *shelves
 	pictures   chan struct{} // a slot per picture being analysed
 	direct     chan struct{} // a slot per upload that goes straight into the store
 	spooled    chan struct{} // a slot per upload that goes there from a file
@@ -150,7 +151,7 @@ type Gateway struct {
 func New(conf Config, deps Deps) *Gateway {
 	g := &Gateway{
 		Deps: deps, conf: conf, metrics: newMetrics(deps.Metrics), sameOrigin: http.NewCrossOriginProtection(),
-		previews: newPreviews(), pictures: make(chan struct{}, 2),
+		previews: newPreviews(), shelves: newShelves(deps.Library), pictures: make(chan struct{}, 2),
 		direct: make(chan struct{}, directUploads), spooled: make(chan struct{}, spooledUploads),
 	}
 	g.conf.MaxImage = cmp.Or(conf.MaxImage, 10_000_000)

@@ -51,6 +51,17 @@ func to(path string, parts ...part) func(*harness) reply {
 	return func(h *harness) reply { return h.form(path, parts) }
 }
 
+// track is an upload of music with these names and values beside the file.
+func track(fields ...string) func(*harness) reply {
+	return func(h *harness) reply {
+		parts := []part{file("audio", tone(h.t, 1))}
+		for i := 0; i < len(fields); i += 2 {
+			parts = append(parts, text(fields[i], fields[i+1]))
+		}
+		return h.form("/api/bgm", parts)
+	}
+}
+
 func as(token func(h *harness) string, method, path string) func(*harness) reply {
 	return func(h *harness) reply { return h.do(method, path, nil, "Authorization", "Bearer "+token(h)) }
 }
@@ -420,12 +431,12 @@ func attacks(own, foreign string) []attack {
 		{"clone consent ran out", func(h *harness) reply {
 			return to("/api/voice-clone/create", text("name", "x"), text("consent", `{"basis":"self","expires":"2000-01-01T00:00:00Z"}`), file("audio_samples", tone(h.t, 1)))(h)
 		}, 422, codeRange},
-		{"track without rights", func(h *harness) reply {
-			return to("/api/bgm", text("name", "x"), file("audio", tone(h.t, 1)))(h)
-		}, 422, codeConsent},
-		{"track without name", func(h *harness) reply {
-			return to("/api/bgm", text("rights", "true"), file("audio", tone(h.t, 1)))(h)
-		}, 422, codeMissing},
+		{"track without rights", track("name", "x", "credit", "c", "licence", "l"), 422, codeConsent},
+		{"track without name", track("rights", "true", "credit", "c", "licence", "l"), 422, codeMissing},
+		{"track without attribution", track("rights", "true", "name", "x", "licence", "l"), 422, codeMissing},
+		{"track without licence", track("rights", "true", "name", "x", "credit", "c"), 422, codeMissing},
+		{"track of nobody", track("rights", "true", "name", "x", "credit", " \t", "licence", "l"), 422, codeMissing},
+		{"track on endless terms", track("rights", "true", "name", "x", "credit", "c", "licence", strings.Repeat("l", 101)), 422, codeRange},
 
 		// JSON.
 		{"synthesize text type", post("/api/voices/synthesize", `{"text":7}`), 422, codeRange},

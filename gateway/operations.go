@@ -209,8 +209,8 @@ var (
 			soundField,
 			{"name", "string", true, "at most 100 characters"},
 			{"rights", "boolean", true, "true: you may use this music"},
-			{"credit", "string", false, "shown with results"},
-			{"licence", "string", false, "such as CC-BY-4.0"},
+			{"credit", "string", true, "attribution: who made it, at most 200 characters; shown with results"},
+			{"licence", "string", true, "on what terms, at most 100 characters: an SPDX identifier such as CC-BY-4.0, or words"},
 		}, ok: 201, answer: Music{}, problems: []int{400, 401, 403, 409, 413, 415, 422, 429, 503},
 	}
 	docTrackDelete = changing("deleteTrack", "Catalogues", "Delete own music", 204, nil)

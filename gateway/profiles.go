@@ -136,7 +136,7 @@ func (g *Gateway) createProfile(w http.ResponseWriter, r *http.Request) (err err
 		}
 	}()
 	f := &fields{values: form.values}
-	p := NewProfile{ID: id, Owner: owner(r), Name: f.short("name", 100), Language: f.language()}
+	p := NewProfile{ID: id, Owner: owner(r), Name: f.must("name", 100), Language: f.language()}
 	f.short("description", 500) // taken from older clients, not kept
 	if s := f.short("subject", 200); s != "" {
 		p.Subject = digest(p.Owner, s)
@@ -144,9 +144,6 @@ func (g *Gateway) createProfile(w http.ResponseWriter, r *http.Request) (err err
 	p.Consent = f.consent()
 	if err := f.done(); err != nil {
 		return err
-	}
-	if p.Name == "" {
-		return badField(codeMissing, "name", "is missing")
 	}
 	if len(form.blobs) == 0 {
 		return badField(codeMissing, "audio_samples", "is missing; give 1 to 5 recordings")

@@ -4,10 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -17,14 +14,14 @@ import (
 	"github.com/videomsg/videomsg/objectstore"
 )
 
-// A Track is music that a user has uploaded. It is kept in the library until it
-// is deleted.
+// A Track is music that a user has uploaded, with whom it belongs to and on what
+// terms. It is kept in the library until it is deleted, and never changes.
 type Track struct {
 	ID      string      `json:"id"`
-	Owner   string      `json:"owner"`
+	Owner   string      `json:"owner"` // who uploaded it
 	Name    string      `json:"name"`
-	Credit  string      `json:"credit,omitempty"`
-	Licence string      `json:"licence,omitempty"`
+	Credit  string      `json:"credit"`  // attribution: who made it
+	Licence string      `json:"licence"` // an SPDX identifier, or the terms in words
 	Created time.Time   `json:"created"`
 	Blob    events.Blob `json:"blob"`
 }
@@ -41,7 +38,7 @@ const maxTracks = 50
 
 // uploadTrack is POST /api/bgm: own music for the library.
 func (g *Gateway) uploadTrack(w http.ResponseWriter, r *http.Request) (err error) {
-	own, err := g.tracks(r.Context(), owner(r))
+	own, err := g.shelves.of(r.Context(), owner(r))
 	if err != nil {
 		return err
 	}
@@ -62,7 +59,10 @@ func (g *Gateway) uploadTrack(w http.ResponseWriter, r *http.Request) (err error
 		}
 	}()
 	f := &fields{values: form.values}
-	t := Track{ID: id, Owner: owner(r), Name: f.short("name", 100), Credit: f.short("credit", 200), Licence: f.short("licence", 100), Created: time.Now().UTC()}
+	t := Track{
+		ID: id, Owner: owner(r), Created: time.Now().UTC(),
+		Name: f.must("name", 100), Credit: f.must("credit", 200), Licence: f.must("licence", 100),
+	}
 	rights := f.flag("rights")
 	if err := f.done(); err != nil {
 		return err
@@ -70,9 +70,6 @@ func (g *Gateway) uploadTrack(w http.ResponseWriter, r *http.Request) (err error
 	b, ok := form.blobs[events.BlobMusic]
 	if !ok {
 		return badField(codeMissing, "audio", "is missing")
-	}
-	if t.Name == "" {
-		return badField(codeMissing, "name", "is missing")
 	}
 	if !rights {
 		return badField(codeConsent, "rights", "must be true: you may use this music")
@@ -89,23 +86,8 @@ func (g *Gateway) uploadTrack(w http.ResponseWriter, r *http.Request) (err error
 	return writeJSON(w, http.StatusCreated, t.music())
 }
 
-// TrackKey is where the document of a track is kept in Deps.Library.
+// libraryKey is where the document of a track is kept in Deps.Library.
 func libraryKey(owner, id string) string { return "music." + owner + "." + id }
-
-// tracks lists the music of owner, newest first.
-func (g *Gateway) tracks(ctx context.Context, owner string) ([]Track, error) {
-	var out []Track
-	err := eachKey(ctx, g.Library, libraryKey(owner, "*"), func(_ string, doc []byte) error {
-		var t Track
-		if err := json.Unmarshal(doc, &t); err != nil {
-			return fmt.Errorf("track: %w", err)
-		}
-		out = append(out, t)
-		return nil
-	})
-	slices.SortFunc(out, func(a, b Track) int { return strings.Compare(b.ID, a.ID) })
-	return out, err
-}
 
 // track reads one track of owner.
 func (g *Gateway) track(ctx context.Context, owner, id string) (t Track, err error) {

@@ -181,6 +181,9 @@ func TestOwnMusicIsAddedWithItsRight(t *testing.T) {
 	b.wait(`document.querySelector(".own-music .secondary").disabled`) // not without the right
 	b.set("#music-name", "Our song")
 	b.click("#music-rights")
+	b.wait(`document.querySelector(".own-music .secondary").disabled`) // nor without whose it is
+	b.set("#music-credit", "A. Composer")
+	b.set("#music-licence", "CC-BY-4.0")
 	b.shot("own-music")
 	b.clickText("Add this music")
 	b.wait(`[...document.querySelectorAll(".option:has(input[name=music]:checked)")].some(o => o.textContent.includes("Our song"))`)

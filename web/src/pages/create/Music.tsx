@@ -57,12 +57,18 @@ export function Music({ tracks, value, volume, onChange, onVolume, onAdded }: Pr
   );
 }
 
-// OwnMusic takes a file, asks for its name and for the right to use it, and adds it.
+// licences are what own music most often comes with; any other words will do.
+const licences = ["CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0"];
+
+// OwnMusic takes a file, asks for its name, who made it, on what terms and for the
+// right to use it, and adds it.
 function OwnMusic({ onAdded }: { onAdded: (t: Track) => void }) {
   const { t } = useI18n();
   const input = useRef<HTMLInputElement>(null);
   const [file, setFile] = useState<File | null>(null);
   const [name, setName] = useState("");
+  const [credit, setCredit] = useState("");
+  const [licence, setLicence] = useState("");
   const [rights, setRights] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
@@ -70,6 +76,8 @@ function OwnMusic({ onAdded }: { onAdded: (t: Track) => void }) {
     if (!f) return;
     setFile(f);
     setName(f.name.replace(/\.\w+$/, "").slice(0, 100));
+    setCredit("");
+    setLicence("");
     setRights(false);
     setError("");
   }
@@ -78,6 +86,8 @@ function OwnMusic({ onAdded }: { onAdded: (t: Track) => void }) {
     setBusy(true);
     const form = new FormData();
     form.set("name", name.trim() || file.name);
+    form.set("credit", credit.trim());
+    form.set("licence", licence.trim());
     form.set("rights", "true");
     form.set("audio", file);
     try {
@@ -100,12 +110,21 @@ function OwnMusic({ onAdded }: { onAdded: (t: Track) => void }) {
             <label className="label" htmlFor="music-name">{t.create.musicName}</label>
             <input id="music-name" type="text" maxLength={100} value={name} onChange={(e) => setName(e.target.value)} />
           </div>
+          <div>
+            <label className="label" htmlFor="music-credit">{t.create.musicCredit}</label>
+            <input id="music-credit" type="text" maxLength={200} value={credit} onChange={(e) => setCredit(e.target.value)} />
+          </div>
+          <div>
+            <label className="label" htmlFor="music-licence">{t.create.musicLicence}</label>
+            <input id="music-licence" type="text" maxLength={100} list="music-licences" value={licence} onChange={(e) => setLicence(e.target.value)} />
+            <datalist id="music-licences">{[t.create.musicMine, ...licences].map((x) => <option key={x} value={x} />)}</datalist>
+          </div>
           <label className="check">
             <input id="music-rights" type="checkbox" checked={rights} onChange={(e) => setRights(e.target.checked)} />
             <span>{t.create.musicRights}</span>
           </label>
           <div className="row">
-            <button type="button" className="secondary" disabled={!rights || busy} onClick={() => void add()}>{busy && <span className="spin" aria-hidden="true" />}{t.create.musicAdd}</button>
+            <button type="button" className="secondary" disabled={!rights || !credit.trim() || !licence.trim() || busy} onClick={() => void add()}>{busy && <span className="spin" aria-hidden="true" />}{t.create.musicAdd}</button>
             <button type="button" className="ghost" onClick={() => setFile(null)}>{t.cancel}</button>
           </div>
         </div>
