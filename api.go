@@ -149,7 +149,7 @@ func (a *app) engineStates(ctx context.Context) []gateway.EngineState {
 
 // eraser removes what is kept of tasks.
 func (a *app) eraser() *erase.Eraser {
-	return &erase.Eraser{Log: a.log, Events: a.broker.Events, Blobs: a.blobs, Stages: a.stageNames(), Outside: a.avatars.erase()}
+	return &erase.Eraser{Log: a.log, JS: a.broker.JS, Events: a.broker.Events, Blobs: a.blobs, Stages: a.stageNames(), Outside: a.avatars.erase()}
 }
 
 func (a *app) stageNames() []string {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,7 +41,8 @@ func (c replayCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	b, err := broker.Open(e.ctx, slog.New(slog.NewTextHandler(e.stderr, nil)), conf.Broker)
+	log := slog.New(slog.NewTextHandler(e.stderr, nil))
+	b, err := broker.Open(e.ctx, log, conf.Broker)
 	if errors.Is(err, broker.ErrLocked) && c.Task != "" && c.Into == "" && !c.Follow {
 		return c.ask(e)
 	}
@@ -59,11 +59,11 @@ func (c replayCmd) Run(e *env) error {
 		oc.DeliverPolicy, oc.OptStartTime = jetstream.DeliverByStartTimePolicy, &t
 	}
 	out := c.reader(e, b)
+	if c.Follow {
+		return status.Follow(e.ctx, log, b.Events, oc, out.event)
+	}
 	if err := status.Replay(e.ctx, b.Events, oc, out.event); err != nil {
 		return err
-	}
-	if c.Follow {
-		return c.follow(e.ctx, b, filter, out)
 	}
 	return out.finish()
 }
@@ -148,37 +148,6 @@ func (c replayCmd) republish(e *env, b *broker.Broker, ev events.Event) error {
 	subject := c.Into + strings.TrimPrefix(ev.Subject(), "vm")
 	fmt.Fprintln(e.stdout, subject)
 	return b.Conn.PublishMsg(&nats.Msg{Subject: subject, Header: header, Data: data})
-}
-
-// follow goes on with what is published from now on.
-func (c replayCmd) follow(ctx context.Context, b *broker.Broker, filter string, out reader) error {
-	cons, err := b.Events.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverNewPolicy})
-	if err != nil {
-		return err
-	}
-	it, err := cons.Messages()
-	if err != nil {
-		return err
-	}
-	defer context.AfterFunc(ctx, it.Stop)()
-	for {
-		m, err := it.Next()
-		if errors.Is(err, jetstream.ErrMsgIteratorClosed) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		md, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		if ev, err := events.Decode(m.Headers(), m.Data()); err == nil {
-			if err := out.event(ev, md.Sequence.Stream); err != nil {
-				return err
-			}
-		}
-	}
 }
 
 // ask reads the task's events from a running gateway.

@@ -21,32 +21,30 @@ const admitter = "task-bulk"
 func (r *Runner) Admit(ctx context.Context, n int) error {
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
-	return Pull(ctx, r.Log, r.Events, jetstream.ConsumerConfig{
+	return r.pull(jetstream.ConsumerConfig{
 		Durable:        admitter,
 		Description:    "lets bulk tasks into the pipeline",
 		FilterSubjects: []string{events.Subject(events.Task, events.SubmittedBulk, "*")},
 		AckPolicy:      jetstream.AckExplicitPolicy,
 		AckWait:        lease,
 		MaxAckPending:  n,
-	}, 1, func(m jetstream.Msg) {
-		tasks.Go(func() {
+	}, 1, func(m jetstream.Msg) error {
+		tasks.Go(func() { // as many as MaxAckPending lets out
 			if err := r.admit(ctx, m); err != nil && ctx.Err() == nil {
 				r.Log.ErrorContext(ctx, "admit", "subject", m.Subject(), "err", err)
 			}
 		})
-	})
+		return nil
+	}).Run(ctx)
 }
 
 // admit starts one task and keeps its place until it has ended. A process that
 // dies meanwhile does no harm: another one starts the task once more, which the
 // stream refuses, and waits on.
 func (r *Runner) admit(ctx context.Context, m jetstream.Msg) error {
-	e, err := events.Decode(m.Headers(), m.Data())
+	e, err := r.read(ctx, m)
 	if err != nil {
-		return r.buryMalformed(ctx, m, err)
-	}
-	if e.Version > events.Version {
-		return m.NakWithDelay(time.Minute)
+		return err
 	}
 	if err := r.Publish.Publish(ctx, e.Next()); err != nil {
 		return errors.Join(err, m.NakWithDelay(time.Second))

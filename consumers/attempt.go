@@ -64,9 +64,22 @@ func (a *attempt) decode(ctx context.Context) (err error) {
 		return a.buryMalformed(ctx, a.m, err)
 	}
 	if a.e.Version > events.Version {
-		return errors.Join(fmt.Errorf("event version %d is newer than this program", a.e.Version), a.m.NakWithDelay(time.Minute))
+		return errors.Join(ErrNewer, a.putOff(ctx, a.e, newerAfter))
 	}
 	return nil
+}
+
+// newerAfter is when an event that a newer program wrote is offered again.
+const newerAfter = time.Minute
+
+// putOff has the stream ask for the stage again after d, as e says it. Meanwhile
+// the request takes none of the stage's places, and none of its deliveries.
+func (a *attempt) putOff(ctx context.Context, e events.Event, d time.Duration) error {
+	e.Verb = events.Retry
+	if err := a.Publish.Later(ctx, e, time.Now().Add(d)); err != nil {
+		return errors.Join(err, a.m.NakWithDelay(lease))
+	}
+	return a.m.Ack()
 }
 
 // resume finishes what an earlier delivery has begun to say: if the stage's
@@ -194,10 +207,7 @@ func (a *attempt) again(ctx context.Context, cause error) (outcome string, err e
 	}
 	job := a.e.Job.Clone()
 	job.Notes = append(job.Notes, a.note())
-	if err := a.Publish.Later(ctx, a.after(a.e, events.Retry, job), at); err != nil {
-		return "retry", errors.Join(err, a.m.NakWithDelay(lease))
-	}
-	return "retry", a.m.Ack()
+	return "retry", a.putOff(ctx, a.after(a.e, events.Retry, job), delay)
 }
 
 // run runs the stage under its lease: while it runs, the broker is told every

@@ -6,9 +6,7 @@ package consumers
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -122,24 +120,18 @@ func (r *Runner) Serve(ctx context.Context, st Stage, cancels *Cancels) error {
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(r.Grace, stop) })()
 
-	errs := make(chan error, max(st.Workers, 1))
-	var wg sync.WaitGroup
-	for range max(st.Workers, 1) {
-		wg.Go(func() {
-			errs <- Pull(ctx, r.Log, r.Events, conf, 1, func(m jetstream.Msg) {
-				if ctx.Err() != nil {
-					_ = m.Nak() // came while we were stopping; another worker takes it
-					return
-				}
-				(&attempt{Runner: r, st: st, m: m, cancels: cancels}).handle(work)
-			})
-		})
-	}
-	wg.Wait()
-	close(errs)
-	var all []error
-	for err := range errs {
-		all = append(all, err)
-	}
-	return errors.Join(all...)
+	p := r.pull(conf, 1, func(m jetstream.Msg) error {
+		if ctx.Err() != nil {
+			return m.Nak() // came while we were stopping; another worker takes it
+		}
+		(&attempt{Runner: r, st: st, m: m, cancels: cancels}).handle(work)
+		return nil
+	})
+	p.Slots = st.Workers
+	return p.Run(ctx)
+}
+
+// pull is a Pull from the event stream.
+func (r *Runner) pull(conf jetstream.ConsumerConfig, batch int, handle func(jetstream.Msg) error) Pull {
+	return Pull{Log: r.Log, JS: r.JS, Stream: r.Events, Consumer: conf, Batch: batch, Handle: handle}
 }

@@ -13,6 +13,15 @@ import (
 	"github.com/videomsg/videomsg/events"
 )
 
+// read decodes m; what is returned with an error was answered.
+func (r *Runner) read(ctx context.Context, m jetstream.Msg) (events.Event, error) {
+	e, err := Read(m)
+	if errors.Is(err, events.ErrMalformed) {
+		err = r.buryMalformed(ctx, m, err)
+	}
+	return e, err
+}
+
 // buryMalformed ends the task of a request that cannot be read, and makes it a
 // dead letter: the stage has failed, with the reason. The message itself stays in
 // the stream. Only its subject can be believed.
@@ -58,25 +67,21 @@ const undertaker = "undertaker"
 // an answer, from what the broker tells about it. Almost always a worker has done
 // it on the last delivery; this is for a request that kills even that one.
 func (r *Runner) Bury(ctx context.Context, dead jetstream.Stream) error {
-	return Pull(ctx, r.Log, dead, jetstream.ConsumerConfig{
+	p := r.pull(jetstream.ConsumerConfig{
 		Durable:        undertaker,
 		Description:    "ends tasks whose request was delivered too often",
 		FilterSubjects: []string{"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>"},
 		AckPolicy:      jetstream.AckExplicitPolicy,
 		AckWait:        lease,
 		MaxAckPending:  64,
-	}, 16, func(m jetstream.Msg) {
-		err := r.buryDelivered(ctx, m)
-		switch {
-		case err == nil:
-			err = m.Ack()
-		case ctx.Err() == nil:
-			err = errors.Join(err, m.NakWithDelay(time.Second))
+	}, 16, func(m jetstream.Msg) error {
+		if err := r.buryDelivered(ctx, m); err != nil {
+			return errors.Join(err, m.NakWithDelay(time.Second))
 		}
-		if err != nil && ctx.Err() == nil {
-			r.Log.ErrorContext(ctx, "bury", "subject", m.Subject(), "err", err)
-		}
+		return m.Ack()
 	})
+	p.Stream = dead
+	return p.Run(ctx)
 }
 
 // buryDelivered handles one advisory.

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/status"
 )
 
 // late is how long after its deadline a task may still end by itself: whoever
@@ -24,18 +25,14 @@ const late = 15 * time.Second
 func (r *Runner) Expire(ctx context.Context, longest time.Duration) error {
 	waiting := map[string]time.Time{} // deadline by task
 	arrived := make(chan events.Event, 64)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.beginnings(ctx, longest, arrived)
-	}()
-	defer func() { <-done }()
+	followed := make(chan error, 1)
+	go func() { followed <- r.beginnings(ctx, longest, arrived) }()
 	look := time.NewTicker(late / 3)
 	defer look.Stop()
 	for {
 		select {
-		case <-ctx.Done():
-			return nil
+		case err := <-followed:
+			return err
 		case e := <-arrived:
 			d := e.Job.Request.Deadline
 			switch {
@@ -60,50 +57,19 @@ func (r *Runner) Expire(ctx context.Context, longest time.Duration) error {
 }
 
 // beginnings hands on the beginnings and ends of tasks, since longest ago and
-// from now on.
-func (r *Runner) beginnings(ctx context.Context, longest time.Duration, to chan<- events.Event) {
+// from now on, until ctx is done.
+func (r *Runner) beginnings(ctx context.Context, longest time.Duration, to chan<- events.Event) error {
 	since := time.Now().Add(-longest - 2*late)
-	for ctx.Err() == nil {
-		err := r.follow(ctx, since, to)
-		if err != nil && ctx.Err() == nil {
-			r.Log.WarnContext(ctx, "follow tasks", "err", err)
-		}
-		pause(ctx, time.Second)
-	}
-}
-
-func (r *Runner) follow(ctx context.Context, since time.Time, to chan<- events.Event) error {
-	cons, err := r.Events.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+	return status.Follow(ctx, r.Log, r.Events, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{events.Subject(events.Task, "*", "*")}, // one filter: a permission can name it
 		DeliverPolicy:  jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
-	})
-	if err != nil {
-		return err
-	}
-	it, err := cons.Messages(jetstream.PullHeartbeat(time.Second))
-	if err != nil {
-		return err
-	}
-	defer context.AfterFunc(ctx, it.Stop)()
-	defer it.Stop()
-	for {
-		m, err := it.Next()
-		if errors.Is(err, jetstream.ErrNoHeartbeat) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		e, err := events.Decode(m.Headers(), m.Data())
-		if err != nil {
-			continue // Dispatch puts it aside
-		}
+	}, func(e events.Event, _ uint64) error {
 		select {
 		case to <- e:
 		case <-ctx.Done():
-			return nil
 		}
-	}
+		return nil
+	})
 }
 
 // expire ends task unless it has ended.

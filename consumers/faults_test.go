@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -97,6 +98,77 @@ func TestBrokerGoesAwayAndComesBack(t *testing.T) {
 		}
 	}
 	f.wait(t, events.Task, events.Ended, "meanwhile")
+}
+
+// TestReconnectDoesNotHoardWork cuts the connection of a worker that waits for
+// work. The server still knows what it asked for before, and it asks again; what
+// comes to it twice over must not wait behind the first while another is free.
+func TestReconnectDoesNotHoardWork(t *testing.T) {
+	t.Parallel()
+	s := startNATS(t, t.TempDir(), -1)
+	defer s.WaitForShutdown()
+	defer s.Shutdown()
+	begun, release := make(chan string, 10), make(chan struct{})
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	worker := func(name string) *broker.Broker {
+		b, err := broker.Open(t.Context(), slog.New(slog.DiscardHandler), broker.Config{URL: s.ClientURL(), Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &Runner{Log: slog.New(slog.DiscardHandler), JS: b.JS, Events: b.Events, Publish: producers.Publisher{JS: b.JS}}
+		serving.Go(func() {
+			defer b.Close()
+			if err := r.Serve(ctx, Stage{Name: "image", Workers: 1, Tries: 1, Timeout: time.Minute, Run: func(_ context.Context, w Work) (Result, error) {
+				begun <- name
+				<-release
+				return made("image"), nil
+			}}, NewCancels()); err != nil {
+				t.Error(err)
+			}
+		})
+		return b
+	}
+	waiting := func(b *broker.Broker, n int) {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			c, err := b.Events.Consumer(t.Context(), ConsumerName("image"))
+			if err == nil && c.CachedInfo().NumWaiting >= n {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("nobody asks for work: %v", err)
+			}
+		}
+	}
+	a := worker("cut")
+	waiting(a, 1)
+	if err := a.Conn.ForceReconnect(); err != nil {
+		t.Fatal(err)
+	}
+	waiting(a, 2) // the request from before is still known
+	say := func(task string) {
+		t.Helper()
+		if err := (producers.Publisher{JS: a.JS}).Publish(t.Context(), events.New(task, "image", events.Requested, nil, events.Job{})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("first")
+	<-begun
+	worker("free")
+	waiting(a, 1)
+	say("second")
+	select {
+	case who := <-begun:
+		if who != "free" {
+			t.Errorf("%s works on both", who)
+		}
+	case <-time.After(lease - 2*time.Second):
+		t.Error("the second task waits for the first, although a worker is free")
+	}
+	close(release)
 }
 
 func TestConsumerThatIsDeletedIsMadeAnew(t *testing.T) {

@@ -140,8 +140,12 @@ func fromCloudEvent(ce cloudevents.Event) (Event, error) {
 	if s, ok := ce.Extensions()[traceparent].(string); ok {
 		e.Trace = s
 	}
-	if e.Version > Version {
-		return e, nil // its Job may have a shape we do not know
+	if e.Version > Version { // its Job may have a shape we do not know
+		if !json.Valid(ce.Data()) {
+			return Event{}, fmt.Errorf("data of %s is not JSON", ce.ID())
+		}
+		e.Job.unknown.whole = ce.Data()
+		return e, nil
 	}
 	if err := e.Job.UnmarshalJSON(ce.Data()); err != nil {
 		return Event{}, fmt.Errorf("data of %s: %w", ce.ID(), err)

@@ -51,7 +51,8 @@ const (
 )
 
 // Version is the version of Job as this program writes it. A consumer that
-// meets a newer one leaves the event to a newer worker.
+// meets a newer one leaves the event to a newer worker; its Job is not read, and
+// Encode gives it back as it came.
 const Version = 1
 
 // An Event is one CloudEvents 1.0 event about one stage of one task.

@@ -201,9 +201,16 @@ func TestNewerVersionsAreTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Decode(header, []byte(`{"request": "of another shape"}`))
+	const shape = `{"request": "of another shape", "notes": [{"problem": {"cause": "inside"}}]}`
+	got, err := Decode(header, []byte(shape))
 	if err != nil || got.Version != Version+1 {
 		t.Errorf("got version %d, %v", got.Version, err)
+	}
+	if h, data, err := Encode(got); err != nil || string(data) != shape || !strings.HasSuffix(h["ce-dataschema"][0], ":2") {
+		t.Errorf("it is passed on as %s with %v, %v", data, h["ce-dataschema"], err)
+	}
+	if b, err := got.Public().MarshalJSON(); err != nil || strings.Contains(string(b), "inside") {
+		t.Errorf("strangers see %s, %v", b, err)
 	}
 }
 

@@ -124,8 +124,10 @@ type Problem struct {
 	Retryable bool   `json:"retryable,omitempty"`
 }
 
-// Public is e without what only operators may see: what went wrong inside.
+// Public is e without what only operators may see: what went wrong inside. Of a
+// newer version's Job nothing is known, so nothing is shown.
 func (e Event) Public() Event {
+	e.Job.unknown.whole = nil
 	e.Job.Notes = slices.Clone(e.Job.Notes)
 	for i := range e.Job.Notes {
 		n := &e.Job.Notes[i]

@@ -11,6 +11,7 @@ import (
 // unchanged: Job keeps those of its own level and of its Request.
 type unknown struct {
 	job, request map[string]json.RawMessage
+	whole        json.RawMessage // a Job of a newer version, as it came
 }
 
 // plain types have the fields but not the methods.
@@ -50,6 +51,9 @@ func (j *Job) UnmarshalJSON(b []byte) error {
 
 // MarshalJSON writes what it did not know as well.
 func (j Job) MarshalJSON() ([]byte, error) {
+	if j.unknown.whole != nil {
+		return j.unknown.whole, nil
+	}
 	b, err := json.Marshal(plainJob(j))
 	if err != nil || j.unknown.job == nil && j.unknown.request == nil {
 		return b, err

@@ -93,7 +93,7 @@ func newHarness(t testing.TB, change func(*Config, *Deps)) *harness {
 			t.Error(err)
 		}
 	})
-	eraser := &erase.Eraser{Log: log, Events: h.b.Events, Blobs: h.blobs, Stages: plan5}
+	eraser := &erase.Eraser{Log: log, JS: h.b.JS, Events: h.b.Events, Blobs: h.blobs, Stages: plan5}
 	reg := prometheus.NewRegistry()
 	conf := Config{Secret: testSecret, GeneratePerMin: 1_000_000, WritesPerMin: 1_000_000}
 	deps := Deps{

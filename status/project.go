@@ -37,11 +37,7 @@ func Serve(ctx context.Context, log *slog.Logger, stream jetstream.Stream, s Sto
 			return fmt.Errorf("consumer %s: %w", Consumer, err)
 		}
 		log.WarnContext(ctx, "consumer", "consumer", Consumer, "err", err)
-		t := time.NewTimer(time.Second)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if !pause(ctx, time.Second) {
 			return nil
 		}
 	}
@@ -79,7 +75,9 @@ func (p *projector) serve(ctx context.Context, stream jetstream.Stream, made *bo
 		}
 	}, jetstream.PullMaxMessages(batchSize), jetstream.PullHeartbeat(time.Second),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			if errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrBadRequest) || errors.Is(err, jetstream.ErrConnectionClosed) {
+			// Without a heartbeat the consumer may be gone, as after a restart of the broker
+			// on another disk: nobody else would tell.
+			if errors.Is(err, jetstream.ErrNoHeartbeat) || errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrBadRequest) || errors.Is(err, jetstream.ErrConnectionClosed) {
 				select {
 				case lost <- err:
 				default:

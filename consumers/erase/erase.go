@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/videomsg/videomsg/consumers"
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/objectstore"
 )
@@ -23,6 +24,7 @@ const Consumer = "erase"
 // same task again.
 type Eraser struct {
 	Log    *slog.Logger
+	JS     jetstream.JetStream
 	Events jetstream.Stream
 	Blobs  objectstore.Store
 	Stages []string // every stage there is
@@ -86,37 +88,18 @@ var passes = []time.Duration{time.Minute, 15 * time.Minute}
 
 // Serve finishes erasures until ctx is done, also those whose gateway has died.
 func (e *Eraser) Serve(ctx context.Context) error {
-	cons, err := e.Events.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
-		Durable:        Consumer,
-		Description:    "removes what is kept of erased tasks",
-		FilterSubjects: []string{events.Subject(events.Task, events.Erased, "*")},
-		AckPolicy:      jetstream.AckExplicitPolicy,
-		AckWait:        time.Minute,
-		MaxAckPending:  10_000, // waiting for a later pass holds nothing up
-	})
-	if err != nil {
-		return fmt.Errorf("consumer %s: %w", Consumer, err)
-	}
-	it, err := cons.Messages(jetstream.PullMaxMessages(16), jetstream.PullHeartbeat(time.Second))
-	if err != nil {
-		return fmt.Errorf("consumer %s: %w", Consumer, err)
-	}
-	defer context.AfterFunc(ctx, it.Stop)()
-	defer it.Stop()
-	for {
-		m, err := it.Next()
-		switch {
-		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
-			return nil
-		case errors.Is(err, jetstream.ErrNoHeartbeat), errors.Is(err, jetstream.ErrConsumerLeadershipChanged):
-			continue
-		case err != nil:
-			return fmt.Errorf("consumer %s: %w", Consumer, err)
-		}
-		if err := e.handle(ctx, m); err != nil && ctx.Err() == nil {
-			e.Log.ErrorContext(ctx, "erase", "subject", m.Subject(), "err", err)
-		}
-	}
+	return consumers.Pull{
+		Log: e.Log, JS: e.JS, Stream: e.Events, Batch: 16,
+		Consumer: jetstream.ConsumerConfig{
+			Durable:        Consumer,
+			Description:    "removes what is kept of erased tasks",
+			FilterSubjects: []string{events.Subject(events.Task, events.Erased, "*")},
+			AckPolicy:      jetstream.AckExplicitPolicy,
+			AckWait:        time.Minute,
+			MaxAckPending:  10_000, // waiting for a later pass holds nothing up
+		},
+		Handle: func(m jetstream.Msg) error { return e.handle(ctx, m) },
+	}.Run(ctx)
 }
 
 func (e *Eraser) handle(ctx context.Context, m jetstream.Msg) error {
@@ -124,9 +107,12 @@ func (e *Eraser) handle(ctx context.Context, m jetstream.Msg) error {
 	if err != nil {
 		return err
 	}
-	ev, err := events.Decode(m.Headers(), m.Data())
-	if err != nil {
+	ev, err := consumers.Read(m)
+	switch {
+	case errors.Is(err, events.ErrMalformed):
 		return errors.Join(err, m.TermWithReason(err.Error()))
+	case err != nil:
+		return err
 	}
 	if err := e.Task(ctx, ev.Task); err != nil {
 		return errors.Join(err, m.NakWithDelay(time.Minute))

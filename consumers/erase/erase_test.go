@@ -47,7 +47,7 @@ func TestErasureIsFinishedByWhoeverServes(t *testing.T) {
 	}
 	outside := make(chan string, 10)
 	e := &Eraser{
-		Log: log, Events: b.Events, Blobs: blobs, Stages: []string{"image", "voice"},
+		Log: log, JS: b.JS, Events: b.Events, Blobs: blobs, Stages: []string{"image", "voice"},
 		Outside: []func(context.Context, string) error{func(_ context.Context, task string) error {
 			outside <- task
 			return errors.New("the far end is down")

@@ -29,6 +29,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/videomsg/videomsg/consumers"
 	"github.com/videomsg/videomsg/events"
 )
 
@@ -80,55 +81,30 @@ func (n *Notifier) Serve(ctx context.Context) error {
 	return errors.Join(<-errs, <-errs)
 }
 
-// consume calls handle with each message of a consumer until ctx is done.
-func consume(ctx context.Context, stream jetstream.Stream, conf jetstream.ConsumerConfig, handle func(jetstream.Msg)) error {
-	cons, err := stream.CreateOrUpdateConsumer(ctx, conf)
-	if err != nil {
-		return fmt.Errorf("consumer %s: %w", conf.Durable, err)
-	}
-	it, err := cons.Messages(jetstream.PullMaxMessages(2*parallel), jetstream.PullHeartbeat(time.Second))
-	if err != nil {
-		return fmt.Errorf("consumer %s: %w", conf.Durable, err)
-	}
-	defer context.AfterFunc(ctx, it.Stop)()
-	defer it.Stop()
-	for {
-		m, err := it.Next()
-		switch {
-		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
-			return nil
-		case errors.Is(err, jetstream.ErrNoHeartbeat), errors.Is(err, jetstream.ErrConsumerLeadershipChanged):
-			continue
-		case err != nil:
-			return fmt.Errorf("consumer %s: %w", conf.Durable, err)
-		}
-		handle(m)
-	}
+// pull reads from a stream of n.
+func (n *Notifier) pull(ctx context.Context, stream jetstream.Stream, conf jetstream.ConsumerConfig, handle func(jetstream.Msg) error) error {
+	return consumers.Pull{Log: n.Log, JS: n.JS, Stream: stream, Consumer: conf, Batch: 2 * parallel, Handle: handle}.Run(ctx)
 }
 
 // fanOut turns ended tasks into deliveries.
 func (n *Notifier) fanOut(ctx context.Context) error {
-	return consume(ctx, n.Events, jetstream.ConsumerConfig{
+	return n.pull(ctx, n.Events, jetstream.ConsumerConfig{
 		Durable:        Consumer,
 		Description:    "makes webhook deliveries of ended tasks",
 		FilterSubjects: []string{events.Subject(events.Task, events.Ended, "*")},
 		AckPolicy:      jetstream.AckExplicitPolicy,
 		AckWait:        ackWait,
 		MaxAckPending:  1024,
-	}, func(m jetstream.Msg) {
-		if err := n.ended(ctx, m); err != nil && ctx.Err() == nil {
-			n.Log.ErrorContext(ctx, "notify", "subject", m.Subject(), "err", err)
-		}
-	})
+	}, func(m jetstream.Msg) error { return n.ended(ctx, m) })
 }
 
 func (n *Notifier) ended(ctx context.Context, m jetstream.Msg) error {
-	e, err := events.Decode(m.Headers(), m.Data())
-	if err != nil {
+	e, err := consumers.Read(m)
+	switch {
+	case errors.Is(err, events.ErrMalformed):
 		return errors.Join(err, m.TermWithReason(err.Error()))
-	}
-	if e.Version > events.Version {
-		return m.NakWithDelay(time.Minute)
+	case err != nil:
+		return err
 	}
 	list, err := n.Endpoints.List(ctx, e.Job.Request.Owner)
 	if err != nil {
@@ -211,24 +187,22 @@ func (n *Notifier) deliverAll(ctx context.Context) error {
 	slots := make(chan struct{}, parallel)
 	var mu sync.Mutex
 	busy := map[string]int{}
-	return consume(ctx, n.Stream, jetstream.ConsumerConfig{
+	return n.pull(ctx, n.Stream, jetstream.ConsumerConfig{
 		Durable:        deliverer,
 		Description:    "makes attempts that are due",
 		FilterSubjects: []string{"vmw.due.*.*"},
 		AckPolicy:      jetstream.AckExplicitPolicy,
 		AckWait:        ackWait,
 		MaxAckPending:  4096,
-	}, func(m jetstream.Msg) {
+	}, func(m jetstream.Msg) error {
 		endpoint, num, err := parseDue(m.Subject())
 		if err != nil {
-			_ = m.TermWithReason(err.Error())
-			return
+			return errors.Join(err, m.TermWithReason(err.Error()))
 		}
 		mu.Lock()
 		if busy[endpoint] >= perEndpoint {
 			mu.Unlock()
-			_ = m.NakWithDelay(time.Second) // its turn comes
-			return
+			return m.NakWithDelay(time.Second) // its turn comes
 		}
 		busy[endpoint]++
 		mu.Unlock()
@@ -247,6 +221,7 @@ func (n *Notifier) deliverAll(ctx context.Context) error {
 				_ = m.NakWithDelay(5 * time.Second)
 			}
 		})
+		return nil
 	})
 }
 
