@@ -50,6 +50,7 @@ func newTalking(o Options, in Input, r *Report) (*talking, error) {
 	for c, typical := range []float64{1.19, 0.95, 0.80} {
 		t.tint[c] = math.Pow(clamp(skin[c]/l/typical, 0.75, 1.3), 0.6)
 	}
+	t.tint[1] = min(t.tint[1], max(t.tint[0], t.tint[2])) // teeth are never green
 	t.inset = [4]float64{float64(sc.inset.Min.X), float64(sc.inset.Min.Y), float64(sc.inset.Max.X), float64(sc.inset.Max.Y)}
 	m := region(t.mouth.frame, -reachS, t.mouth.nose, reachS, t.mouth.chin+reachT)
 	e := region(t.face.Frame, -0.95, -0.75, 0.95, 0.3)

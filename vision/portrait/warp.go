@@ -26,11 +26,14 @@ func (m *mouth) jaw(p *Pose) jaw {
 	if m.smile {
 		// the picture's own mouth is already open by the teeth: rounded and
 		// closed sounds bring the lower lip up over them
-		j.gap = 0.82*p.Open*maxOpen - p.Press*min(0.75*m.teeth, 0.26)
+		j.gap = 0.82*p.Open*maxOpen - p.Press*min(0.9*m.teeth, 0.32)
 		j.rise = 0.12
+		// the cheeks of a smile are folded already: less is left to squeeze
+		j.width = lerp(1, p.Width, 0.65)
 	}
 	j.reach = lerp(0.78, 0.95, clamp((p.Width-0.78)/0.25, 0, 1))
-	j.drop = chinLag * max(j.gap, 0.35*j.gap)
+	// A smile closes with the lower lip; the chin hardly rises.
+	j.drop = chinLag * max(j.gap, 0.05*j.gap)
 	j.pull = 0.22 * max(j.drop, 0)
 	return j
 }
@@ -74,7 +77,7 @@ func (t *talking) source(x, y float64, p *Pose, j *jaw) (sx, sy float64, in ink)
 	// Rounding squeezes horizontally; it ends well inside the cheeks and above
 	// the chin, or the outline of the face would be pinched.
 	as := math.Abs(s)
-	squeeze := step(m.nose, -0.35, tt) * (1 - step(0.45, 1.05, tt)) * (1 - step(0.85, 1.75, as))
+	squeeze := step(m.nose, -0.2, tt) * (1 - step(0.45, 1.05, tt)) * (1 - step(0.85, 1.75, as))
 	s *= 1 + (1/j.width-1)*squeeze
 	side := 1 - step(0.7, 2.3, math.Abs(s))
 	seam := m.seamAt(s)
@@ -93,8 +96,14 @@ func (t *talking) source(x, y float64, p *Pose, j *jaw) (sx, sy float64, in ink)
 		lip, chin := pull+g*(1-j.rise)+smooth, j.drop*side
 		end := m.chin + j.drop
 		d := lerp(lip, chin, step(0, 0.6, (tt-low)/(end-low)))
+		if edge := 1.4 / m.w; g < 0 && tt-low < edge { // the lip's shadow on the teeth it covers
+			in = t.lipShadow(float32(step(0, 0.04, -g) * 0.8 * (1 - (tt-low)/edge)))
+		}
 		tt -= d * (1 - step(end, end+1.5, tt))
 	case tt <= up:
+		if edge := 1.4 / m.w; g < 0 && low-tt < edge {
+			in = t.lipShadow(float32(step(0, 0.04, -g) * 0.8 * (1 - (low-tt)/edge)))
+		}
 		tt -= (pull - g*j.rise) * step(m.nose, up, tt)
 	default:
 		in = t.inside(s, tt, up, low, arc+0.3*pull, p, j)
@@ -105,6 +114,16 @@ func (t *talking) source(x, y float64, p *Pose, j *jaw) (sx, sy float64, in ink)
 	}
 	sx, sy = m.frame.Pixel(s, tt)
 	return sx, sy, in
+}
+
+// lipShadow is the dark line between teeth and a lip that lies on them; it also
+// hides the steps of the edge.
+func (t *talking) lipShadow(a float32) ink {
+	y, u, v := yuv(96*t.bright*t.tint[0], 62*t.bright*t.tint[1], 58*t.bright*t.tint[2])
+	if t.mouth.gray {
+		u, v = 128, 128
+	}
+	return ink{float32(y), float32(u), float32(v), a}
 }
 
 // inside paints the mouth's inside at (s, t) between the lips' edges: a dark

@@ -3,7 +3,7 @@
 // independent of whatever rendered them and also works on decoded files of
 // other engines.
 //
-// A patch of chin and lower lip and a patch of the nose are followed by block
+// A patch of the chin and a patch of the nose are followed by block
 // matching against the first frame; their difference is the jaw's displacement.
 // Its correlation with the openness that the phonemes ask for, and the lag at
 // which the correlation peaks, are the score.
@@ -56,10 +56,11 @@ func New(f face.Face) (*Meter, error) {
 		}
 		return p
 	}
-	// Below the lower lip's edge and in the face's own frame: corners of the
-	// mouth are found less surely, and teeth must stay out of the patch.
+	// Clearly below the lower lip's edge, which moves by itself when a smile
+	// closes, and in the face's own frame: corners of the mouth are found less
+	// surely, and teeth must stay out of the patch.
 	low := max(f.LipBot.Y, (f.MouthL.Y+f.MouthR.Y)/2+0.08)
-	m.chin = grid(f.Frame, -0.24, 0.24, low-0.02, low+0.38)
+	m.chin = grid(f.Frame, -0.24, 0.24, low+0.05, low+0.38)
 	m.half = max(0.3, math.Abs(f.MouthR.X-f.MouthL.X)/2) * f.Frame.IOD()
 	m.nose = grid(f.Frame, -0.3, 0.3, 0.2, 0.78)
 	return m, nil
