@@ -225,6 +225,7 @@ func (a *app) pipeline(ctx context.Context, back context.Context) error {
 			}
 		})
 	}
+	start(&rear, "broker", func() error { return a.broker.Mend(back, a.log, 5*time.Second) })
 	if a.conf.Roles.has("status") {
 		start(&rear, "status", func() error { return a.project(back) })
 	}

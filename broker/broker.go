@@ -9,10 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -83,7 +81,8 @@ type Broker struct {
 	Dead   jetstream.Stream
 	url    string
 	opts   []nats.Option
-	srv    *server.Server // nil: a cluster elsewhere
+	srv    *embedded // nil: a cluster elsewhere
+	conf   Config
 	conns  []*nats.Conn
 	unlock func() error
 	stalls stalls
@@ -97,7 +96,7 @@ func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	b := &Broker{}
+	b := &Broker{conf: c}
 	opening, give := context.WithCancelCause(ctx)
 	defer give(nil)
 	defer func() {
@@ -248,61 +247,11 @@ func (b *Broker) Connect(name string) (jetstream.JetStream, error) {
 	return jetstream.New(nc)
 }
 
-// start runs the embedded server on the data directory, which it locks: nothing
-// in nats-server keeps two servers from writing the same files.
-func (b *Broker) start(c Config) (err error) {
-	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
-		return fmt.Errorf("data directory: %w", err)
-	}
-	if b.unlock, err = lock(c.DataDir); err != nil {
-		return err
-	}
-	opts := &server.Options{
-		ServerName: "videomsg",
-		JetStream:  true,
-		StoreDir:   c.DataDir,
-		DontListen: c.Listen == "",
-		NoSigs:     true,
-		NoLog:      true,
-		// What the machine's crash may cost. A crash of the process costs nothing.
-		SyncInterval:    time.Second,
-		SyncAlways:      c.Sync,
-		JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: 5000},
-	}
-	if c.Listen != "" {
-		host, port, err := splitHostPort(c.Listen)
-		if err != nil {
-			return err
-		}
-		opts.Host, opts.Port = host, port
-	}
-	if b.srv, err = server.NewServer(opts); err != nil {
-		return fmt.Errorf("embedded broker: %w", err)
-	}
-	b.srv.Start()
-	if !b.srv.ReadyForConnections(30 * time.Second) {
-		return errors.New("embedded broker: not ready after 30 s")
-	}
-	return nil
-}
-
-// Embedded reports whether the server runs in this process.
-func (b *Broker) Embedded() bool { return b.srv != nil }
-
-// ClientURL is where other processes reach the embedded server; empty when it
-// does not listen.
-func (b *Broker) ClientURL() string {
-	if b.srv == nil || b.srv.Addr() == nil {
-		return ""
-	}
-	return b.srv.ClientURL()
-}
-
 // Health returns nil while the broker can store events.
 func (b *Broker) Health(ctx context.Context) error {
 	if b.srv != nil {
-		if h := b.srv.Healthz(&server.HealthzOptions{}); h.StatusCode != 200 {
-			return fmt.Errorf("embedded broker: %s", h.Error)
+		if err := b.srv.health(); err != nil {
+			return err
 		}
 	}
 	if _, err := b.Events.Info(ctx); err != nil {
@@ -318,8 +267,7 @@ func (b *Broker) Close() {
 		drain(nc)
 	}
 	if b.srv != nil {
-		b.srv.Shutdown()
-		b.srv.WaitForShutdown()
+		b.srv.stop()
 	}
 	if b.unlock != nil {
 		_ = b.unlock() // the process's end would do it as well

@@ -17,6 +17,7 @@ import (
 	"github.com/videomsg/videomsg/broker"
 	"github.com/videomsg/videomsg/engines"
 	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/producers"
 )
 
 // attempt is one delivery of one request to one worker.
@@ -159,8 +160,7 @@ func (a *attempt) try(ctx context.Context, t *Try) {
 	}
 	t.Engine, t.Fallback = res.Engine, res.Fallback
 
-	// What is said from here on must be said even when we are told to stop.
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
+	last, cancel := lasting(ctx)
 	defer cancel()
 	if err != nil {
 		if derr := own.discard(last); derr != nil {
@@ -316,10 +316,40 @@ func (a *attempt) handOn(ctx context.Context, res Result) error {
 	slices.Sort(n.Artifacts)
 	job.Notes = append(job.Notes, n)
 	ready := a.after(a.e, events.Ready, job)
-	if err := a.Publish.Publish(ctx, ready, ready.Next()); err != nil {
+	if err := a.say(ctx, ready, ready.Next()); err != nil {
 		return errors.Join(err, a.m.NakWithDelay(time.Second)) // resume says the rest
 	}
 	return a.m.Ack()
+}
+
+// lasting is the context of what must be said even when ctx ends, which says that
+// we are to stop: for a while after that.
+func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	last, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(lastWord, cancel) })
+	return last, func() { stop(); cancel() }
+}
+
+// say publishes evs and keeps at it, with the request in hand, while the broker
+// cannot store them: the work is done, and giving it back would count as a delivery
+// that ended without an answer.
+func (a *attempt) say(ctx context.Context, evs ...events.Event) error {
+	once, done := context.WithTimeout(ctx, heartbeat)
+	err := a.Publish.Publish(once, evs...)
+	done()
+	if !producers.Transient(err) {
+		return err
+	}
+	alive := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { a.beat(alive) })
+	defer wg.Wait()
+	defer close(alive)
+	for producers.Transient(err) && ctx.Err() == nil {
+		a.Log.WarnContext(ctx, "the broker does not store", "task", a.e.Task, "stage", a.st.Name, "err", err)
+		err = a.Publish.Publish(ctx, evs...)
+	}
+	return err
 }
 
 // giveUp publishes why the stage failed and ends the task.
@@ -330,7 +360,7 @@ func (a *attempt) giveUp(ctx context.Context, cause error) error {
 	n.Problem = &p
 	job.Notes = append(job.Notes, n)
 	failed := a.after(a.e, events.Failed, job)
-	if err := a.Publish.Publish(ctx, failed, failedTask(failed)); err != nil {
+	if err := a.say(ctx, failed, failedTask(failed)); err != nil {
 		return errors.Join(err, a.m.NakWithDelay(time.Second))
 	}
 	return a.m.TermWithReason(clip(cause.Error(), 200))
