@@ -46,7 +46,7 @@ func (a *app) checkVoice(ctx context.Context, id string) error {
 }
 
 // speakSample speaks text, or a sentence of the voice's own, as WAV.
-func (a *app) speakSample(ctx context.Context, voice, text string) ([]byte, error) {
+func (a *app) speakSample(ctx context.Context, voice, text string, words []gateway.Word) ([]byte, error) {
 	var sp speech.Speech
 	var err error
 	if text == "" {
@@ -55,7 +55,8 @@ func (a *app) speakSample(ctx context.Context, voice, text string) ([]byte, erro
 		if err := a.checkVoice(ctx, voice); err != nil {
 			return nil, err
 		}
-		served, e := a.studio.Speak(ctx, speech.Request{Text: text, Language: a.languageOf(ctx, voice), Voice: voice}, "")
+		lang := a.languageOf(ctx, voice)
+		served, e := a.studio.Speak(ctx, speech.Request{Text: text, Language: lang, Voice: voice, Words: entries(words, lang)}, "")
 		sp, err = served.Out, e
 	}
 	if errors.Is(err, speech.ErrVoice) {

@@ -287,7 +287,7 @@ func (c clones) Delete(ctx context.Context, owner, id string) error {
 var previewText = map[string]string{"ja": "こんにちは。この声でメッセージをお届けします。"}
 
 // Preview implements gateway.Profiles.
-func (c clones) Preview(ctx context.Context, owner, id, text string) ([]byte, error) {
+func (c clones) Preview(ctx context.Context, owner, id, text string, words []gateway.Word) ([]byte, error) {
 	p, err := c.profiles.Get(ctx, owner, id)
 	if err != nil {
 		return nil, refusal(err)
@@ -298,7 +298,9 @@ func (c clones) Preview(ctx context.Context, owner, id, text string) ([]byte, er
 			text = "Hello. This voice will speak your message."
 		}
 	}
-	served, err := c.studio.Speak(voice.WithOwner(ctx, owner), speech.Request{Text: text, Language: p.Language, Profile: id}, "openvoice")
+	served, err := c.studio.Speak(voice.WithOwner(ctx, owner), speech.Request{
+		Text: text, Language: p.Language, Profile: id, Words: entries(words, p.Language),
+	}, "openvoice")
 	if err != nil {
 		return nil, refusal(err)
 	}

@@ -114,6 +114,7 @@ func (a *app) api(feed *gateway.Feed) http.Handler {
 		Metrics:  a.metrics, Gather: a.metrics, Version: version(),
 		Route:       a.route,
 		CheckText:   checkText,
+		CheckWord:   checkWord,
 		CheckVoice:  a.checkVoice,
 		CheckMusic:  checkMusic,
 		CheckEngine: a.checkEngine,

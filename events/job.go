@@ -45,6 +45,7 @@ type Blob struct {
 const (
 	BlobPortrait   = "portrait"   // as uploaded
 	BlobText       = "text"       // UTF-8, as submitted
+	BlobWords      = "words"      // JSON: own readings of words in BlobText
 	BlobAudio      = "audio"      // own speech instead of text, as uploaded
 	BlobBackdrop   = "backdrop"   // own background picture, as uploaded
 	BlobMusic      = "music"      // own music, as uploaded to the library

@@ -95,8 +95,16 @@ func (g *Gateway) previewVoice(w http.ResponseWriter, r *http.Request) error {
 	if err := g.checkSample(text); err != nil {
 		return err
 	}
-	b, err := g.previews.get(r.Context(), "voice", id+"\x00"+text, func(ctx context.Context) ([]byte, error) {
-		return g.Speak(ctx, id, text)
+	words, err := g.wordsIn(r.Context(), owner(r), text, "")
+	if err != nil {
+		return err
+	}
+	key := []string{id, text}
+	for _, k := range words {
+		key = append(key, k.ID, k.UpdatedAt.String(), k.Reading)
+	}
+	b, err := g.previews.get(r.Context(), "voice", digest(key...), func(ctx context.Context) ([]byte, error) {
+		return g.Speak(ctx, id, text, words)
 	})
 	if errors.Is(err, ErrUnknown) {
 		return newProblem(codeNotFound, "There is no such voice.").because(err)

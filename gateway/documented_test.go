@@ -58,6 +58,11 @@ func TestEverythingDocumentedWorks(t *testing.T) {
 
 	call("voices", h.do("GET", "/api/voices?language=ja", nil))
 	call("previewVoice", h.do("GET", "/api/voices/openjtalk:standard/preview?text=hello", nil))
+	word := decode[Word](t, call("createWord", h.json("POST", "/api/dictionary", `{"surface":"小鳥遊","reading":"たかなし","accent":0,"subject":"Hanako"}`)))
+	call("words", h.do("GET", "/api/dictionary?language=ja", nil))
+	call("word", h.do("GET", "/api/dictionary/"+word.ID, nil))
+	call("changeWord", h.json("PATCH", "/api/dictionary/"+word.ID, `{"reading":"たかなし"}`))
+	call("deleteWord", h.do("DELETE", "/api/dictionary/"+word.ID, nil))
 	call("music", h.do("GET", "/api/bgm", nil))
 	track := decode[Music](t, call("uploadTrack", h.form("/api/bgm", []part{sound, text("name", "my song"), text("credit", "A. Composer"), text("licence", "CC-BY-4.0"), text("rights", "true")})))
 	call("track", h.do("GET", "/api/bgm/"+track.ID, nil))

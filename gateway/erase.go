@@ -96,6 +96,7 @@ func (g *Gateway) deleteSubject(w http.ResponseWriter, r *http.Request) error {
 		}
 		errs = append(errs, err)
 	}
+	errs = append(errs, g.forgetWords(ctx, me, subject))
 	if g.Profiles != nil {
 		errs = append(errs, eachKey(ctx, g.Library, voiceKey(me, subject, "*"), func(key string, _ []byte) error {
 			id := key[strings.LastIndexByte(key, '.')+1:]

@@ -151,7 +151,7 @@ func (m *memoryProfiles) Delete(_ context.Context, owner, id string) error {
 	return nil
 }
 
-func (m *memoryProfiles) Preview(context.Context, string, string, string) ([]byte, error) {
+func (m *memoryProfiles) Preview(context.Context, string, string, string, []Word) ([]byte, error) {
 	return []byte("RIFF"), nil
 }
 

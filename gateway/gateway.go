@@ -75,7 +75,7 @@ type Deps struct {
 	Version string
 
 	// Buckets of what is not in the stream.
-	Library     jetstream.KeyValue // own music, by owner and id
+	Library     jetstream.KeyValue // own music by owner and id, dictionaries by owner
 	Idempotency jetstream.KeyValue // answers by owner and key, kept for a day
 	Limits      jetstream.KeyValue // recent requests by owner and by address
 	Webhooks    Webhooks
@@ -86,6 +86,8 @@ type Deps struct {
 	Route  func(events.Request) []string
 	// CheckText returns why a text cannot be spoken; nil when it can.
 	CheckText func(text, language string) error
+	// CheckWord returns what is wrong with an entry of a dictionary, as a *Refusal.
+	CheckWord func(Word) error
 	// CheckVoice and CheckMusic say whether the ids are known.
 	CheckVoice, CheckMusic func(ctx context.Context, id string) error
 	// CheckEngine says whether engine of stage can be required: ErrUnknown when
@@ -93,9 +95,10 @@ type Deps struct {
 	// the client.
 	CheckEngine func(stage, engine string) error
 
-	// Voices is the catalogue of voices; Speak is a sample of one, as WAV.
+	// Voices is the catalogue of voices; Speak is a sample of one, as WAV: text, or
+	// a sentence of the voice's own when it is empty.
 	Voices func(ctx context.Context) ([]Voice, error)
-	Speak  func(ctx context.Context, voice, text string) ([]byte, error)
+	Speak  func(ctx context.Context, voice, text string, words []Word) ([]byte, error)
 	// Profiles are the cloned voices; nil when none can be made.
 	Profiles Profiles
 	Faces    *face.Detector

@@ -51,7 +51,7 @@ func (g *Gateway) generate(w http.ResponseWriter, r *http.Request) (err error) {
 		if err := g.checkText(text, req.Language); err != nil {
 			return err
 		}
-		if err := g.putBlob(r.Context(), form, task, events.BlobText, "text/plain; charset=utf-8", text); err != nil {
+		if err := g.putText(r.Context(), form, task, req, text); err != nil {
 			return err
 		}
 	}

@@ -115,6 +115,12 @@ func newHarness(t testing.TB, change func(*Config, *Deps)) *harness {
 			}
 			return nil
 		},
+		CheckWord: func(w Word) error {
+			if strings.ContainsFunc(w.Reading, func(r rune) bool { return r < 'ぁ' || r > 'ん' }) {
+				return &Refusal{Code: codeRange, Field: "reading", Detail: "must be in kana"}
+			}
+			return nil
+		},
 		CheckVoice: func(_ context.Context, id string) error { return known(id, "openjtalk:standard") },
 		CheckMusic: func(_ context.Context, id string) error { return known(id, "calm", "upbeat", "birthday") },
 		CheckEngine: func(stage, engine string) error {
@@ -129,7 +135,7 @@ func newHarness(t testing.TB, change func(*Config, *Deps)) *harness {
 		Voices: func(context.Context) ([]Voice, error) {
 			return []Voice{{ID: "openjtalk:standard", Name: "標準", Language: "ja", Engine: "openjtalk", Quality: "plain"}}, nil
 		},
-		Speak: func(_ context.Context, voice, _ string) ([]byte, error) {
+		Speak: func(_ context.Context, voice, _ string, _ []Word) ([]byte, error) {
 			return tone(t, 0.1), known(voice, "openjtalk:standard")
 		},
 		Verify: func(r io.Reader) (Verification, error) {

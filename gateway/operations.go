@@ -196,6 +196,12 @@ var (
 	docProfileDelete  = changing("deleteProfile", "Voices", "Erase a cloned voice, its recordings and the copy at the engine", 204, nil)
 	docProfilePreview = reading("previewProfile", "Voices", "How a cloned voice sounds", nil, sampleParams...).giving("audio/wav").limited()
 
+	docWords      = reading("words", "Voices", "Own dictionary: how words are read", list[Word]{}, param{"language", "string", "only words of a language"})
+	docWord       = reading("word", "Voices", "One word of the dictionary", Word{})
+	docWordCreate = changing("createWord", "Voices", "Say how a word is read, in every message from now on. reading is in kana for Japanese; accent is the mora after which the pitch falls, 0 for never; subject is whom the word belongs to, for DELETE /api/subjects", 201, Word{}).withBody(newWord{})
+	docWordChange = changing("changeWord", "Voices", "Another reading; without accent the engine decides it again", 200, Word{}).withBody(wordChange{})
+	docWordDelete = changing("deleteWord", "Voices", "Delete a word from the dictionary", 204, nil)
+
 	docVoices            = reading("voices", "Catalogues", "Voices that can speak now", list[Voice]{}, param{"language", "string", "only voices of a language"})
 	docVoicePreview      = reading("previewVoice", "Catalogues", "How a voice sounds", nil, sampleParams...).giving("audio/wav").limited()
 	docMusic             = reading("music", "Catalogues", "Music: generated styles and own tracks", list[Music]{})

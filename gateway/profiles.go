@@ -26,7 +26,7 @@ type Profiles interface {
 	// Delete removes the profile, its samples and the copy at the cloning service.
 	Delete(ctx context.Context, owner, id string) error
 	// Preview speaks text, or a sentence of its own when it is empty, as WAV.
-	Preview(ctx context.Context, owner, id, text string) ([]byte, error)
+	Preview(ctx context.Context, owner, id, text string, words []Word) ([]byte, error)
 }
 
 // NewProfile is what a cloned voice is made of. The samples are already in the
@@ -288,7 +288,11 @@ func (g *Gateway) previewProfile(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// Not kept: a consent may be withdrawn at any time.
-	b, err := store.Preview(r.Context(), owner(r), p.ProfileID, text)
+	words, err := g.wordsIn(r.Context(), owner(r), text, p.Language)
+	if err != nil {
+		return err
+	}
+	b, err := store.Preview(r.Context(), owner(r), p.ProfileID, text, words)
 	if err != nil {
 		return profileProblem(err)
 	}

@@ -1,7 +1,11 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -9,6 +13,7 @@ import (
 	"time"
 
 	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/objectstore"
 	"github.com/videomsg/videomsg/status"
 )
 
@@ -76,13 +81,39 @@ func (g *Gateway) rerun(w http.ResponseWriter, r *http.Request) (err error) {
 		if err := g.checkText(text, job.Request.Language); err != nil {
 			return err
 		}
-		if err := g.putBlob(r.Context(), form, task, events.BlobText, "text/plain; charset=utf-8", text); err != nil {
+		if err := g.putText(r.Context(), form, task, job.Request, text); err != nil {
 			return err
 		}
 		delete(job.Blobs, events.BlobAudio)
+	} else if !slices.Contains(parent.Plan[at:], "voice") {
+		// The speech is there.
+	} else if err := g.putWordsAnew(r.Context(), form, task, job); err != nil {
+		return err
 	}
+	delete(job.Blobs, events.BlobWords) // as they were for the parent
 	job.Request.Deadline = time.Now().UTC().Add(g.conf.TaskTimeout).Truncate(time.Millisecond)
 	return g.resubmit(w, r, task, parent.Plan[at:], job, form)
+}
+
+// putWordsAnew stores the words that the unchanged text of a job holds now: a
+// message is often run again because its author has taught us one.
+func (g *Gateway) putWordsAnew(ctx context.Context, form *form, task string, job events.Job) error {
+	b, ok := job.Blobs[events.BlobText]
+	if !ok {
+		return nil
+	}
+	rc, err := g.Blobs.Get(ctx, b.Key)
+	if errors.Is(err, objectstore.ErrNotFound) {
+		return newProblem(codeConflict, "The text of that task is no longer kept.").because(err)
+	}
+	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(io.LimitReader(rc, maxJSON))
+	if err = errors.Join(err, rc.Close()); err != nil {
+		return fmt.Errorf("read %s: %w", b.Key, err)
+	}
+	return g.putWords(ctx, form, task, job.Request, string(text))
 }
 
 // takeOver is the job of a task that begins where the stages before plan[at] of

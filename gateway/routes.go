@@ -52,6 +52,11 @@ func (g *Gateway) api() []route {
 
 		{"GET", "/api/voices", user, g.listVoices, docVoices},
 		{"GET", "/api/voices/{id}/preview", user, g.previewVoice, docVoicePreview},
+		{"GET", "/api/dictionary", user, g.listWords, docWords},
+		{"POST", "/api/dictionary", user, g.createWord, docWordCreate},
+		{"GET", "/api/dictionary/{id}", user, g.getWord, docWord},
+		{"PATCH", "/api/dictionary/{id}", user, g.changeWord, docWordChange},
+		{"DELETE", "/api/dictionary/{id}", user, g.deleteWord, docWordDelete},
 		{"GET", "/api/bgm", user, g.listMusic, docMusic},
 		{"POST", "/api/bgm", user, g.uploadTrack, docTrackUpload},
 		{"GET", "/api/bgm/{id}", user, g.getMusic, docTrack},

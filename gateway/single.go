@@ -190,7 +190,7 @@ func (g *Gateway) speak(w http.ResponseWriter, r *http.Request, cloned bool) (er
 	if err := g.checkText(in.Text, req.Language); err != nil {
 		return err
 	}
-	if err := g.putBlob(r.Context(), form, task, events.BlobText, "text/plain; charset=utf-8", in.Text); err != nil {
+	if err := g.putText(r.Context(), form, task, req, in.Text); err != nil {
 		return err
 	}
 	opts.wav = strings.Contains(r.Header.Get("Accept"), "audio/wav")

@@ -5,13 +5,16 @@ package voice
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/videomsg/videomsg/consumers"
 	"github.com/videomsg/videomsg/consumers/prosody"
 	"github.com/videomsg/videomsg/engines"
 	"github.com/videomsg/videomsg/engines/speech"
+	"github.com/videomsg/videomsg/engines/speech/text"
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/objectstore"
 )
@@ -41,7 +44,11 @@ func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, err
 	if _, ok := w.Job.Blobs[events.BlobAudio]; ok {
 		return s.uploaded(ctx, w)
 	}
-	text, err := s.blobs.Bytes(ctx, w.Job, events.BlobText, 1<<20)
+	message, err := s.blobs.Bytes(ctx, w.Job, events.BlobText, 1<<20)
+	if err != nil {
+		return consumers.Result{}, err
+	}
+	words, err := s.words(ctx, w.Job)
 	if err != nil {
 		return consumers.Result{}, err
 	}
@@ -51,8 +58,9 @@ func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, err
 		return consumers.Result{}, consumers.Fail("PARAMETER_OUT_OF_RANGE", "A prosody parameter is out of range.", err)
 	}
 	served, err := s.speak(WithOwner(ctx, req.Owner), speech.Request{
-		Text: string(text), Language: req.Language, Voice: req.Voice, Profile: req.Profile,
+		Text: string(message), Language: req.Language, Voice: req.Voice, Profile: req.Profile,
 		Rate: plan.Rate, Pitch: plan.Semitones, Pauses: prosody.Pauses(req.Prosody, plan),
+		Words: words,
 	}, req.Require[Name])
 	switch {
 	case errors.Is(err, speech.ErrConsent):
@@ -65,6 +73,24 @@ func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, err
 	res, err := s.store(ctx, w, served.Out)
 	res.Engine, res.Fallback = served.Engine, served.Skipped
 	return res, err
+}
+
+// maxWords bounds the JSON of a dictionary, in bytes.
+const maxWords = 1 << 20
+
+// words are the readings that came with the text.
+func (s stage) words(ctx context.Context, job events.Job) (words []text.Entry, err error) {
+	if _, ok := job.Blobs[events.BlobWords]; !ok {
+		return nil, nil
+	}
+	b, err := s.blobs.Bytes(ctx, job, events.BlobWords, maxWords)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(b, &words); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", events.BlobWords, err)
+	}
+	return words, nil
 }
 
 // store keeps the speech and its timeline.

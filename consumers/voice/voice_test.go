@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/videomsg/videomsg/consumers"
 	"github.com/videomsg/videomsg/consumers/bgm"
 	"github.com/videomsg/videomsg/consumers/prosody"
@@ -20,6 +22,7 @@ import (
 	"github.com/videomsg/videomsg/engines"
 	"github.com/videomsg/videomsg/engines/ffmpeg"
 	"github.com/videomsg/videomsg/engines/speech"
+	"github.com/videomsg/videomsg/engines/speech/text"
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/objectstore"
 	"github.com/videomsg/videomsg/objectstore/dirstore"
@@ -296,6 +299,13 @@ func TestWhatTheSpeakerSaysIsPassedOn(t *testing.T) {
 				Kind: events.KindVoice, Owner: "mika", Profile: "p1", Voice: "voicevox:3", Require: map[string]string{Name: "openvoice"},
 				Prosody: events.Prosody{Emotion: "happy"},
 			})
+			words, err := b.PutJSON(t.Context(), objectstore.Inputs, task, "request", "words", []map[string]any{
+				{"id": "w1", "surface": "灰", "reading": "はい", "accent": 1, "language": "ja", "created_at": time.Now()},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Job.Blobs[events.BlobWords] = words
 			var got speech.Request
 			var owner, required string
 			st := Stage(b, func(ctx context.Context, r speech.Request, require string) (engines.Served[speech.Speech], error) {
@@ -307,6 +317,9 @@ func TestWhatTheSpeakerSaysIsPassedOn(t *testing.T) {
 			res, err := st.Run(t.Context(), w)
 			if got.Text != "はい" || got.Profile != "p1" || got.Voice != "voicevox:3" || owner != "mika" || required != "openvoice" {
 				t.Errorf("%+v for %q, required %q", got, owner, required)
+			}
+			if d := cmp.Diff(got.Words, []text.Entry{{Surface: "灰", Reading: "はい", Accent: new(1)}}); d != "" {
+				t.Errorf("dictionary: %s", d)
 			}
 			if got.Rate != 1.1 || got.Pitch != 2 || !(got.Pauses["。"] < 0.45) {
 				t.Errorf("happy is rate %g, pitch %g, pauses %v", got.Rate, got.Pitch, got.Pauses)
@@ -341,6 +354,9 @@ func TestBadWork(t *testing.T) {
 		{"no text", "INPUT_MISSING", func(w *consumers.Work) { delete(w.Job.Blobs, events.BlobText) }},
 		{"text is gone", "INPUT_GONE", func(w *consumers.Work) {
 			w.Job.Blobs[events.BlobText] = events.Blob{Key: "inputs/none/text"}
+		}},
+		{"words are gone", "INPUT_GONE", func(w *consumers.Work) {
+			w.Job.Blobs[events.BlobWords] = events.Blob{Key: "inputs/none/words"}
 		}},
 		{"unknown emotion", "PARAMETER_OUT_OF_RANGE", func(w *consumers.Work) { w.Job.Request.Prosody.Emotion = "hungry" }},
 	} {

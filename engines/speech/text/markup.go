@@ -97,8 +97,8 @@ func kana(s string) string {
 const maxEntries = 1000
 
 // dictionary replaces the surfaces of words by their readings, the longest
-// first, without regard to case or width. A surface in Latin letters matches
-// whole words only.
+// first, without regard to case or width. A surface in letters matches whole
+// words only, one in digits whole numbers.
 func dictionary(c []cell, words []Entry) []cell {
 	if len(words) == 0 {
 		return c
@@ -125,9 +125,7 @@ next:
 	for i := 0; i < len(c); {
 		for _, e := range first[unicode.ToLower(c[i].r)] {
 			n := len(e.surface)
-			if i+n > len(c) || !same(c[i:i+n], e.surface) ||
-				i > 0 && alphabetic(c[i-1].r) && alphabetic(c[i].r) ||
-				i+n < len(c) && alphabetic(c[i+n-1].r) && alphabetic(c[i+n].r) {
+			if i+n > len(c) || !same(c[i:i+n], e.surface) || i > 0 && joined(c[i-1].r, c[i].r) || i+n < len(c) && joined(c[i+n-1].r, c[i+n].r) {
 				continue
 			}
 			out = put(out, e.reading, span(c[i:i+n]), true)
@@ -147,6 +145,11 @@ func same(c []cell, s []rune) bool {
 		}
 	}
 	return true
+}
+
+// joined reports whether a and b, one after the other, stand in one word or number.
+func joined(a, b rune) bool {
+	return alphabetic(a) && alphabetic(b) || unicode.IsDigit(a) && unicode.IsDigit(b)
 }
 
 // alphabetic reports whether words of r's script are separated by spaces.

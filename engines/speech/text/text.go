@@ -13,13 +13,6 @@ import (
 // MaxPiece is the default limit on a piece, in code points.
 const MaxPiece = 200
 
-// An Entry of a dictionary: Surface is read as Reading (kana, or plain text in
-// languages without kana).
-type Entry struct {
-	Surface string `json:"surface"`
-	Reading string `json:"reading"`
-}
-
 // Options of Prepare; the zero value is Japanese with the built-in tables.
 type Options struct {
 	Language string // BCP 47, "" is ja

@@ -103,16 +103,68 @@ func TestPrepareReadsAsAPersonWould(t *testing.T) {
 }
 
 func TestDictionaryWinsButNotOverAReading(t *testing.T) {
-	words := []Entry{{"小鳥遊", "たかなし"}, {"小鳥", "ことり"}, {"GoLang", "ごーらんぐ"}, {"", "x"}, {"空", ""}}
+	words := []Entry{
+		{Surface: "小鳥遊", Reading: "たかなし"},
+		{Surface: "小鳥", Reading: "ことり"},
+		{Surface: "GoLang", Reading: "ごーらんぐ"},
+		{Surface: "24", Reading: "にーよん"},
+		{Reading: "x"},
+		{Surface: "空"},
+	}
 	for in, want := range map[string]string{
 		"小鳥遊と小鳥":       "タカナシとコトリ",
 		"{小鳥遊|おとり}と小鳥": "オトリとコトリ",
 		"ＧＯＬＡＮＧが好き":    "ゴーラングが好き",
+		"24と2024年":     "ニーヨンと二千二十四年",
 		"golangs":      "ジーオーエルエーエヌジーエス",
 		"空":            "空",
 	} {
 		if got := spoken(in, "ja", words...); got != want {
 			t.Errorf("%q is read %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestEntriesAreChecked(t *testing.T) {
+	for _, c := range []struct {
+		language, surface, reading string
+		accent                     *int
+		want                       string
+	}{
+		{"ja", "小鳥遊", "たかなし", nil, ""},
+		{"ja", "小鳥遊", "タカナシ", new(0), ""},
+		{"", "ＧＯ", "ｺﾞｰ", new(2), ""},
+		{"ja-JP", "キャップ", "きゃっぷ", new(3), ""},
+		{"en-GB", "Siobhán", "shi vawn", nil, ""},
+		{"ja", "", "か", nil, "surface is missing"},
+		{"ja", "山", " ", nil, "reading is missing"},
+		{"ja", "。、", "か", nil, "surface has nothing that can be spoken"},
+		{"ja", "🎉", "か", nil, "surface has nothing that can be spoken"},
+		{"ja", strings.Repeat("山", 31), "か", nil, "surface has more than 30 characters"},
+		{"ja", "㍿" + strings.Repeat("山", 27), "か", nil, "surface has more than 30 characters"},
+		{"ja", "山", strings.Repeat("か", 51), nil, "reading has more than 50 characters"},
+		{"ja", "山\x00", "か", nil, "surface has control characters"},
+		{"ja", "山\xff", "か", nil, "surface has control characters"},
+		{"ja", "{山", "か", nil, "surface must not hold { } or |"},
+		{"ja", "山", "yama", nil, "reading must be in kana"},
+		{"ja", "山", "山", nil, "reading must be in kana"},
+		{"ja", "山", "や ま", nil, "reading must be in kana"},
+		{"ja", "山", "ーか", nil, "reading must be in kana"},
+		{"ja", "山", "ゃか", nil, "reading must be in kana"},
+		{"ja", "山", "やま", new(3), "accent must be from 0 to 2"},
+		{"ja", "山", "やま", new(-1), "accent must be from 0 to 2"},
+		{"en", "go", "goh", new(1), "accent is for Japanese only"},
+	} {
+		e := Entry{Surface: c.surface, Reading: c.reading, Accent: c.accent}
+		got := ""
+		if err := e.Check(c.language); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s %q %q: %q, want %q", c.language, c.surface, c.reading, got, c.want)
+		}
+		if got == "" && !strings.Contains(spoken("x "+c.surface+" x", c.language, e), kana(c.reading)) {
+			t.Errorf("%q is not read %q: %q", c.surface, c.reading, spoken("x "+c.surface+" x", c.language, e))
 		}
 	}
 }
@@ -189,7 +241,7 @@ func FuzzPrepare(f *testing.F) {
 		if len(s) > 4000 {
 			return
 		}
-		o := Options{Language: lang, MaxPiece: limit, Words: []Entry{{"長い", "ながい"}, {"a", "えー"}}}
+		o := Options{Language: lang, MaxPiece: limit, Words: []Entry{{Surface: "長い", Reading: "ながい"}, {Surface: "a", Reading: "えー"}}}
 		sc := Prepare(s, o)
 		if !reflect.DeepEqual(sc, Prepare(s, o)) {
 			t.Fatal("not deterministic")
