@@ -74,10 +74,9 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 	}
 	if c.Broker.Bind && c.Broker.Parts&broker.PartBlobs == 0 {
 		// This process neither reads nor writes blobs.
-	} else if a.blobs, err = openStore(ctx, c.Storage, a.broker); err != nil {
+	} else if full, err := openStore(ctx, c.Storage, a.broker); err != nil {
 		return nil, err
-	}
-	if full, ok := a.blobs.(objectstore.Full); ok {
+	} else {
 		a.blobs = objectstore.Observe(full, c.Storage.Backend, storageObserver(a.metrics))
 	}
 	a.pub = producers.Publisher{JS: a.broker.JS}
@@ -179,11 +178,16 @@ func (a *app) route(r events.Request) []string {
 	return slip
 }
 
-// openStore chooses the blob store.
-func openStore(ctx context.Context, c storageConfig, b *broker.Broker) (objectstore.Store, error) {
+// openStore chooses the blob store. Calls that may succeed later are repeated: of
+// S3 by its client, of the others by a decorator.
+func openStore(ctx context.Context, c storageConfig, b *broker.Broker) (objectstore.Full, error) {
 	switch c.Backend {
 	case "local":
-		return dirstore.Open(c.Root)
+		s, err := dirstore.Open(c.Root)
+		if err != nil {
+			return nil, err
+		}
+		return objectstore.Retry(s, objectstore.RetryPolicy{}), nil
 	case "s3":
 		base, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(c.Region))
 		if err != nil {
@@ -191,7 +195,11 @@ func openStore(ctx context.Context, c storageConfig, b *broker.Broker) (objectst
 		}
 		return s3store.New(ctx, base, s3store.Config{Bucket: c.Bucket, Endpoint: c.Endpoint})
 	default:
-		return natsstore.New(ctx, b.BlobJS, broker.BucketBlobs)
+		s, err := natsstore.New(ctx, b.BlobJS, broker.BucketBlobs)
+		if err != nil {
+			return nil, err
+		}
+		return objectstore.Retry(s, objectstore.RetryPolicy{}), nil
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/videomsg/videomsg/consumers/erase"
 	"github.com/videomsg/videomsg/consumers/notify"
 	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/objectstore"
 	"github.com/videomsg/videomsg/status"
 )
 
@@ -38,6 +39,15 @@ func (bootstrapCmd) Run(e *env) error {
 	names, err := a.declareConsumers(e.ctx)
 	for _, n := range names {
 		fmt.Fprintln(e.stdout, "consumer", n)
+	}
+	if err != nil || conf.Storage.Backend != "s3" {
+		return err
+	}
+	err = applyLifecycle(e, a.blobs, conf.Storage.Retention)
+	if errors.Is(err, objectstore.ErrConfig) {
+		// Not every server has rules, and not every operator gives the right to them.
+		fmt.Fprintf(e.stderr, "objects expire by the gateways' sweeping alone: %v\n", err)
+		return nil
 	}
 	return err
 }

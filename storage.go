@@ -9,13 +9,13 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/videomsg/videomsg/broker"
 	"github.com/videomsg/videomsg/consumers"
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/objectstore"
 	"github.com/videomsg/videomsg/objectstore/maintain"
+	"github.com/videomsg/videomsg/objectstore/natsstore"
+	"github.com/videomsg/videomsg/objectstore/s3store"
 	"github.com/videomsg/videomsg/status"
 )
 
@@ -25,6 +25,8 @@ type storageCmd struct {
 	Sweep  storageSweepCmd  `cmd:"" help:"Remove what is over its time; report what belongs to no task and what tasks miss."`
 	Verify storageVerifyCmd `cmd:"" help:"Read every object and compare its digest."`
 	Copy   storageCopyCmd   `cmd:"" help:"Copy everything to another store. A run that was cut off is repeated."`
+
+	Lifecycle storageLifecycleCmd `cmd:"" help:"Make the rules of the S3 bucket those of RETENTION_*; bootstrap does so, too."`
 }
 
 // opened is a store, and the broker if it was needed.
@@ -74,15 +76,7 @@ func (o *opened) dial(e *env) (err error) {
 }
 
 func (o *opened) open(ctx context.Context, c storageConfig) (objectstore.Full, error) {
-	s, err := openStore(ctx, c, o.broker)
-	if err != nil {
-		return nil, err
-	}
-	full, ok := objectstore.As[objectstore.Full](s)
-	if !ok {
-		return nil, fmt.Errorf("the %s store cannot list: %w", c.Backend, objectstore.ErrConfig)
-	}
-	return full, nil
+	return openStore(ctx, c, o.broker)
 }
 
 type storageUsageCmd struct{}
@@ -212,6 +206,32 @@ func holding(t status.Task, keep objectstore.Retention) (out []string) {
 	return out
 }
 
+type storageLifecycleCmd struct{}
+
+// Run applies the retention to the bucket.
+func (storageLifecycleCmd) Run(e *env) error {
+	o, err := openStorage(e, false)
+	if err != nil {
+		return err
+	}
+	defer o.close()
+	return applyLifecycle(e, o.store, o.conf.Storage.Retention)
+}
+
+// applyLifecycle lets the bucket expire objects by itself, so that they go also
+// while no gateway sweeps.
+func applyLifecycle(e *env, s objectstore.Store, keep objectstore.Retention) error {
+	bucket, ok := objectstore.As[*s3store.Store](s)
+	if !ok {
+		return errors.New("only buckets of S3 have rules; gateways sweep this store (STORAGE_SWEEP_EVERY)")
+	}
+	rules, err := bucket.ApplyLifecycle(e.ctx, keep)
+	for _, r := range rules {
+		fmt.Fprintln(e.stdout, "bucket:", r)
+	}
+	return err
+}
+
 type storageVerifyCmd struct {
 	Prefix string `help:"Only keys that begin with this, such as outputs/."`
 }
@@ -334,6 +354,9 @@ func (a *app) guarded() objectstore.Store {
 		return a.blobs
 	}
 	full = objectstore.Guarded(full, objectstore.NewGuard(a.eventRoom, 0, 10, 2*time.Second))
+	if bucket, ok := objectstore.As[*natsstore.Store](full); ok && a.conf.Broker.URL != "" {
+		full = objectstore.Guarded(full, objectstore.NewGuard(bucket.Space, int64(a.conf.Storage.Reserve)*1_000_000, 0, 5*time.Second))
+	}
 	dir := ""
 	switch {
 	case a.conf.Storage.Backend == "local":
@@ -344,13 +367,7 @@ func (a *app) guarded() objectstore.Store {
 	if dir == "" || a.conf.Storage.Reserve == 0 {
 		return full // another machine's disk
 	}
-	measure := func(context.Context) (objectstore.Space, error) {
-		var fs unix.Statfs_t
-		if err := unix.Statfs(dir, &fs); err != nil {
-			return objectstore.Space{}, err
-		}
-		return objectstore.Space{Free: int64(fs.Bavail) * fs.Bsize, Total: int64(fs.Blocks) * fs.Bsize}, nil
-	}
+	measure := func(context.Context) (objectstore.Space, error) { return objectstore.DiskSpace(dir) }
 	return objectstore.Guarded(full, objectstore.NewGuard(measure, int64(a.conf.Storage.Reserve)*1_000_000, 0, 5*time.Second))
 }
 

@@ -72,6 +72,10 @@ func TestEverythingDocumentedWorks(t *testing.T) {
 	call("previewBackground", h.do("GET", "/api/backgrounds/soft/preview?width=64&height=64", nil))
 	call("deleteTrack", h.do("DELETE", "/api/bgm/"+track.ID, nil))
 
+	l := decode[link](t, call("makeLink", h.json("POST", "/api/tasks/"+done+"/links", `{"artifact":"video"}`)))
+	call("followLink", h.do("GET", l.URL, nil, "Authorization", ""))
+	call("followLink", h.do("HEAD", l.URL, nil, "Authorization", ""))
+
 	call("tasks", h.do("GET", "/api/tasks?limit=2", nil))
 	call("rerunTask", h.json("POST", "/api/tasks/"+done+"/rerun", `{"from":"bgm","changes":{"bgm_volume":0.1}}`))
 	running := h.generate()

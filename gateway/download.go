@@ -45,15 +45,17 @@ func (g *Gateway) download(w http.ResponseWriter, r *http.Request) error {
 	return g.serveBlob(w, r, b, "videomsg-"+t.ID+"-"+name)
 }
 
-// linkLife is how long a link into the store itself works.
-const linkLife = time.Hour
+// storeLinkLife is how long a link into the store itself works.
+const storeLinkLife = time.Hour
 
 // serveBlob sends a stored object, with ranges, or leads to the store when that
 // is wanted and can be done.
 func (g *Gateway) serveBlob(w http.ResponseWriter, r *http.Request, b events.Blob, name string) error {
 	h := w.Header()
-	if signer, ok := g.Blobs.(objectstore.URLSigner); ok && g.conf.PublicLinks {
-		u, err := signer.SignedURL(r.Context(), b.Key, linkLife)
+	disposition := mime.FormatMediaType("inline", map[string]string{"filename": name + extensions[b.Type]})
+	// A link of S3 is signed for one method.
+	if signer, ok := objectstore.As[objectstore.URLSigner](g.Blobs); ok && g.conf.PublicLinks && r.Method == http.MethodGet {
+		u, err := signer.SignedURL(r.Context(), b.Key, objectstore.Link{Life: storeLinkLife, ContentType: b.Type, ContentDisposition: disposition})
 		if err != nil {
 			return err
 		}
@@ -74,7 +76,7 @@ func (g *Gateway) serveBlob(w http.ResponseWriter, r *http.Request, b events.Blo
 	h.Set("Content-Type", b.Type)
 	h.Set("ETag", `"`+b.SHA256+`"`)
 	h.Set("Cache-Control", "private, max-age=3600")
-	h.Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": name + extensions[b.Type]}))
+	h.Set("Content-Disposition", disposition)
 	out := &unsatisfied{ResponseWriter: w, g: g, r: r, rc: http.NewResponseController(w)}
 	defer out.end()
 	http.ServeContent(out, r, "", time.Time{}, src)

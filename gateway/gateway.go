@@ -148,6 +148,7 @@ type Gateway struct {
 	queues     *queues
 	document   document
 	verified   verifiedTokens
+	links      *objectstore.LinkSigner
 }
 
 // New returns a gateway over deps.
@@ -166,6 +167,7 @@ func New(conf Config, deps Deps) *Gateway {
 	g.limits = newLimiter(deps.Limits, g.conf)
 	g.probes = newProbes(deps.Health)
 	g.queues = newQueues(deps.Metrics)
+	g.links = newLinks(g.conf.Secret)
 	g.mux = g.routes()
 	return g
 }

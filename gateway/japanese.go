@@ -120,6 +120,8 @@ var phrases = []phrase{
 	{"The list of tasks is still being read.", "タスク一覧を読み込み中です。"},
 	{"The file is not ready yet.", "ファイルはまだできていません。"},
 	{"The file is no longer kept.", "ファイルは保存期間を過ぎました。"},
+	{"The link has expired.", "リンクの有効期限が切れています。"},
+	{"The link is not valid.", "リンクが正しくありません。"},
 	{"The file is shorter than the range.", "指定された範囲はファイルの長さを超えています。"},
 	{"The voice cannot speak at the moment.", "この声は現在利用できません。"},
 	{"Voice cloning is not set up on this service.", "このサービスでは音声の複製は設定されていません。"},

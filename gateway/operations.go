@@ -223,9 +223,15 @@ var (
 
 	docTasks = reading("tasks", "Follow", "Own tasks, newest first; Link: rel=next leads on", taskList{}, append(cursorParams,
 		param{"state", "string", "comma list of states"}, param{"since", "string", "RFC 3339 time"})...)
-	docCancel     = changing("cancelTask", "Follow", "Stop a task; again is harmless", 202, view{})
-	docRerun      = changing("rerunTask", "Make", "A new task that takes over what stages before one have made", 202, accepted{}).withBody(rerunRequest{})
-	docErase      = changing("eraseTask", "Follow", "Erase a task: its files, events and outside copies", 204, nil)
+	docCancel   = changing("cancelTask", "Follow", "Stop a task; again is harmless", 202, view{})
+	docRerun    = changing("rerunTask", "Make", "A new task that takes over what stages before one have made", 202, accepted{}).withBody(rerunRequest{})
+	docErase    = changing("eraseTask", "Follow", "Erase a task: its files, events and outside copies", 204, nil)
+	docLinkMake = changing("makeLink", "Follow", "A link to a file of the task that works without a token until it expires", 201, link{}).withBody(linkRequest{})
+	docLink     = operation{
+		id: "followLink", tag: "Follow", summary: "A file by a link of POST /api/tasks/{task}/links", ok: 200, media: "*/*", also: []int{206, 302, 304},
+		query:  []param{{"expires", "integer", "as in the link"}, {"signature", "string", "as in the link"}},
+		header: docDownload.header, problems: []int{403, 404, 409, 410, 416, 503},
+	}
 	docTaskEvents = operation{
 		id: "taskEvents", tag: "Follow", summary: "The task's events as they happen (text/event-stream), or those recorded so far (application/json)",
 		query: resumeParams, header: []param{{"Last-Event-ID", "integer", "as after"}, {"Accept", "string", "text/event-stream or application/json"}},

@@ -151,8 +151,14 @@ func inWords(t status.Task, rev uint64, p *events.Progress) view {
 	return v
 }
 
-// load reads a task that the caller may see.
+// load reads a task that the caller owns.
 func (g *Gateway) load(r *http.Request) (status.Task, uint64, error) {
+	me := owner(r)
+	return g.find(r, func(t status.Task) bool { return t.Request.Owner == me })
+}
+
+// find reads the task of the path if the caller may see it.
+func (g *Gateway) find(r *http.Request, may func(status.Task) bool) (status.Task, uint64, error) {
 	id := chi.URLParam(r, "task")
 	infoOf(r.Context()).task = clipName(id)
 	if events.CheckToken(id) != nil {
@@ -162,7 +168,7 @@ func (g *Gateway) load(r *http.Request) (status.Task, uint64, error) {
 	if errors.Is(err, status.ErrNotFound) && expired(id, time.Now()) {
 		return status.Task{}, 0, newProblem(codeGone, "The task is no longer kept.").because(err)
 	}
-	if errors.Is(err, status.ErrNotFound) || err == nil && t.Request.Owner != owner(r) {
+	if errors.Is(err, status.ErrNotFound) || err == nil && !may(t) {
 		return status.Task{}, 0, newProblem(codeNotFound, "There is no such task.").because(err)
 	}
 	if err == nil && t.Erased != nil {

@@ -89,12 +89,19 @@ type (
 	Lister interface {
 		List(ctx context.Context, prefix string, yield func(Info) bool) error
 	}
-	// URLSigner makes a link that reads the object without further credentials
-	// until ttl has passed.
+	// URLSigner makes a link that reads the object without further credentials.
 	URLSigner interface {
-		SignedURL(ctx context.Context, key string, ttl time.Duration) (string, error)
+		SignedURL(ctx context.Context, key string, l Link) (string, error)
 	}
 )
+
+// A Link says how long a signed link works and which headers its answer has. The
+// store knows neither the media type of an object nor a name for it.
+type Link struct {
+	Life               time.Duration
+	ContentType        string // empty: the store's own
+	ContentDisposition string // likewise
+}
 
 // A Scavenger removes what interrupted writers left behind (temporary files,
 // chunks without an object, unfinished uploads) once it is older than age. None

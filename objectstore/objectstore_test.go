@@ -151,7 +151,7 @@ func TestStatus(t *testing.T) {
 
 type signing struct{ *storetest.Memory }
 
-func (signing) SignedURL(context.Context, string, time.Duration) (string, error) {
+func (signing) SignedURL(context.Context, string, objectstore.Link) (string, error) {
 	return "signed", nil
 }
 
@@ -161,7 +161,7 @@ func TestAs(t *testing.T) {
 	if !ok {
 		t.Fatal("the signer is not found through its decorators")
 	}
-	if got, err := u.SignedURL(t.Context(), "a", time.Hour); got != "signed" || err != nil {
+	if got, err := u.SignedURL(t.Context(), "a", objectstore.Link{Life: time.Hour}); got != "signed" || err != nil {
 		t.Errorf("SignedURL = %q, %v", got, err)
 	}
 	if _, ok := objectstore.As[objectstore.URLSigner](new(storetest.Memory)); ok {

@@ -20,11 +20,11 @@ var (
 	ErrLinkInvalid = errors.New("link not valid")
 )
 
-// A LinkSigner makes and checks expiring links to objects that the gateway
-// serves, for backends that cannot sign links themselves. A link is
+// A LinkSigner makes and checks expiring links to what the gateway serves
+// itself, whatever the backend. A link is
 // <prefix>/<key>?expires=<unix seconds>&signature=<base64url>, signed by
-// HMAC-SHA-256 over a label, the expiry and the key. It grants reading of that
-// object and nothing else.
+// HMAC-SHA-256 over a label, the expiry and the key. It grants reading of what
+// the key names and nothing else.
 //
 // Its methods may be called concurrently.
 type LinkSigner struct {

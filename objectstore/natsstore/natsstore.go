@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -220,9 +221,9 @@ func (s *Store) metas(ctx context.Context, f func(meta) (bool, error)) error {
 	}
 }
 
-// Space returns the room of the bucket by its own limit; without a limit it is
-// the server's disk that counts, which the server's operator watches, and Total
-// is 0.
+// Space returns the room of the bucket by its own limit. Without a limit it is
+// the server's disk that counts, which the server's operator watches: Free and
+// Total are math.MaxInt64 then, which no Guard finds short.
 func (s *Store) Space(ctx context.Context) (objectstore.Space, error) {
 	var out struct {
 		Config struct {
@@ -236,7 +237,7 @@ func (s *Store) Space(ctx context.Context) (objectstore.Space, error) {
 		return objectstore.Space{}, fmt.Errorf("space of bucket %s: %w", s.bucket, err)
 	}
 	if out.Config.MaxBytes <= 0 {
-		return objectstore.Space{}, nil
+		return objectstore.Space{Free: math.MaxInt64, Total: math.MaxInt64}, nil
 	}
 	return objectstore.Space{Free: max(0, out.Config.MaxBytes-out.State.Bytes), Total: out.Config.MaxBytes}, nil
 }

@@ -367,16 +367,31 @@ func dirNames(t *testing.T, dir string) []string {
 }
 
 func TestApplyLifecycle(t *testing.T) {
-	var body string
-	srv := answer(t, func(_ http.ResponseWriter, r *http.Request) {
+	var body, refuse string
+	srv := answer(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
-		if _, ok := r.URL.Query()["lifecycle"]; ok && r.Method == http.MethodPut {
+		_, ok := r.URL.Query()["lifecycle"]
+		switch {
+		case !ok:
+		case refuse != "":
+			w.WriteHeader(http.StatusNotImplemented)
+			_, _ = io.WriteString(w, "<Error><Code>"+refuse+"</Code></Error>")
+		case r.Method == http.MethodPut:
 			body = string(b)
+		case body == "":
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, "<Error><Code>NoSuchLifecycleConfiguration</Code></Error>")
+		default:
+			_, _ = io.WriteString(w, body)
 		}
 	})
 	s := srv.open(t, 1)
-	if err := s.ApplyLifecycle(t.Context(), objectstore.DefaultRetention()); err != nil {
+	words, err := s.ApplyLifecycle(t.Context(), objectstore.DefaultRetention())
+	if err != nil {
 		t.Fatal(err)
+	}
+	if len(words) != 5 || words[1] != "inputs/ is removed after 7 days" {
+		t.Errorf("it says %q", words)
 	}
 	for _, want := range []string{
 		"<Days>7</Days>", "<Prefix>inputs/</Prefix>", "<Days>3</Days>", "<Prefix>intermediates/</Prefix>",
@@ -390,8 +405,20 @@ func TestApplyLifecycle(t *testing.T) {
 	if strings.Contains(body, "library") {
 		t.Errorf("rules expire the library:\n%s", body)
 	}
-	if err := s.ApplyLifecycle(t.Context(), objectstore.Retention{"nonsense": time.Hour}); !errors.Is(err, objectstore.ErrConfig) {
+	// An operator's rule stays; ours are replaced, also by none.
+	body = strings.Replace(body, "<Rule>", `<Rule><ID>own</ID><Status>Enabled</Status><Filter><Prefix>reports/</Prefix></Filter><Expiration><Days>5</Days></Expiration></Rule><Rule>`, 1)
+	if _, err := s.ApplyLifecycle(t.Context(), objectstore.Retention{objectstore.Outputs: 36 * time.Hour, objectstore.Inputs: 0}); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(body, "<Rule>"); n != 3 || !strings.Contains(body, "<Prefix>reports/</Prefix>") || !strings.Contains(body, "<Days>2</Days>") || strings.Contains(body, "inputs/") {
+		t.Errorf("%d rules:\n%s", n, body)
+	}
+	if _, err := s.ApplyLifecycle(t.Context(), objectstore.Retention{"nonsense": time.Hour}); !errors.Is(err, objectstore.ErrConfig) {
 		t.Errorf("ApplyLifecycle(unknown class) = %v", err)
+	}
+	refuse = "NotImplemented"
+	if _, err := s.ApplyLifecycle(t.Context(), nil); !errors.Is(err, objectstore.ErrConfig) || !strings.Contains(err.Error(), "the server lacks this operation") {
+		t.Errorf("ApplyLifecycle on a server without rules = %v", err)
 	}
 }
 

@@ -237,11 +237,18 @@ func (s *Store) uploaded(ctx context.Context, u types.MultipartUpload) (size int
 
 // SignedURL implements objectstore.URLSigner. The link also serves ranges, but
 // not HEAD. S3 allows at most 7 days, and less under temporary credentials.
-func (s *Store) SignedURL(ctx context.Context, key string, ttl time.Duration) (string, error) {
-	if err := checkSign(ctx, key, ttl); err != nil {
+func (s *Store) SignedURL(ctx context.Context, key string, l objectstore.Link) (string, error) {
+	if err := checkSign(ctx, key, l.Life); err != nil {
 		return "", err
 	}
-	req, err := s.presign.PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key}, s3.WithPresignExpires(ttl))
+	in := &s3.GetObjectInput{Bucket: &s.bucket, Key: &key}
+	if l.ContentType != "" {
+		in.ResponseContentType = &l.ContentType
+	}
+	if l.ContentDisposition != "" {
+		in.ResponseContentDisposition = &l.ContentDisposition
+	}
+	req, err := s.presign.PresignGetObject(ctx, in, s3.WithPresignExpires(l.Life))
 	if err != nil {
 		return "", fmt.Errorf("sign %s: %w", key, s.classify(err))
 	}

@@ -158,16 +158,23 @@ func TestPresignedGet(t *testing.T) {
 	if _, err := s.Put(t.Context(), "outputs/t/video.mp4", bytes.NewReader(want)); err != nil {
 		t.Fatal(err)
 	}
-	url, err := s.SignedURL(t.Context(), "outputs/t/video.mp4", time.Second)
+	url, err := s.SignedURL(t.Context(), "outputs/t/video.mp4", objectstore.Link{Life: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	long, err := s.SignedURL(t.Context(), "outputs/t/video.mp4", time.Hour)
+	long, err := s.SignedURL(t.Context(), "outputs/t/video.mp4", objectstore.Link{Life: time.Hour, ContentType: "video/mp4", ContentDisposition: `attachment; filename="a.mp4"`})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code, got := do(t, srv, "GET", long, nil, nil); code != 200 || !bytes.Equal(got, want) {
-		t.Errorf("GET = %d, %d bytes", code, len(got))
+	resp, err := srv.client.Get(long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if resp.StatusCode != 200 || err != nil || !bytes.Equal(got, want) ||
+		resp.Header.Get("Content-Type") != "video/mp4" || resp.Header.Get("Content-Disposition") != `attachment; filename="a.mp4"` {
+		t.Errorf("GET = %s, %v, %d bytes, %v", resp.Status, err, len(got), resp.Header)
 	}
 	if code, got := do(t, srv, "GET", long, nil, map[string]string{"Range": "bytes=100-199"}); code != 206 || !bytes.Equal(got, want[100:200]) {
 		t.Errorf("GET range = %d, %d bytes", code, len(got))
