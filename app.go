@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -107,9 +108,19 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 	a.runner = &consumers.Runner{
 		Log: log, JS: a.broker.JS, Events: a.broker.Events, Publish: a.pub,
 		Cache: &consumers.Cache{KV: a.broker.Cache, Blobs: a.blobs},
-		Grace: c.Grace, Observe: observer(a.metrics),
+		Grace: c.Grace, Observe: observer(a.metrics), Who: thisProcess(),
 	}
 	return a, nil
+}
+
+// thisProcess is what operators see of it. A host that has no name is shown by
+// its process number alone.
+func thisProcess() events.Worker {
+	host, _ := os.Hostname()
+	return events.Worker{
+		ID: strings.ToLower(rand.Text()), Host: host, Process: os.Getpid(), Version: version(),
+		Since: time.Now().UTC().Truncate(time.Millisecond),
+	}
 }
 
 func (a *app) close() {

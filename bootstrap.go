@@ -58,7 +58,7 @@ func (a *app) declareConsumers(ctx context.Context) ([]string, error) {
 	evs := broker.Declaring{Stream: a.broker.Events}
 	dead := broker.Declaring{Stream: a.broker.Dead}
 	runner := *a.runner
-	runner.Events = evs
+	runner.Events, runner.Who = evs, events.Worker{} // this process does no work
 	notifier, eraser := a.notifier(), a.eraser()
 	notifier.Events, notifier.Stream, eraser.Events = evs, broker.Declaring{Stream: a.broker.Deliveries}, evs
 	type part struct {

@@ -10,7 +10,7 @@ import (
 
 type tokenCmd struct {
 	User string        `help:"Who the token is for: 1 to 128 printable characters." required:""`
-	Role string        `help:"user or admin." enum:"user,admin" default:"user"`
+	Role string        `help:"user, viewer (sees the operations page, changes nothing) or admin." enum:"user,viewer,admin" default:"user"`
 	Life time.Duration `help:"How long it is valid." default:"24h"`
 }
 

@@ -28,6 +28,7 @@ type attempt struct {
 	md      *jetstream.MsgMetadata
 	e       events.Event
 	cancels *Cancels
+	here    *presence
 
 	mu   sync.Mutex // guards prog
 	prog events.Progress
@@ -49,7 +50,9 @@ func (a *attempt) handle(ctx context.Context) {
 		t.Outcome, t.Err = "canceled", a.m.Ack()
 	default:
 		a.recall(ctx)
+		a.here.busy(a)
 		a.try(ctx, &t)
+		a.here.done(a)
 	}
 	t.Run = time.Since(started)
 	a.report(ctx, t)

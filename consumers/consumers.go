@@ -7,6 +7,7 @@ package consumers
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -86,6 +87,8 @@ type Runner struct {
 	Grace time.Duration
 	// Observe is told of every attempt; nil for nobody.
 	Observe func(Try)
+	// Who is this process, for operators; without an ID it stays unnamed.
+	Who events.Worker
 }
 
 // Timing of the lease a worker holds on its request. A request of a dead worker
@@ -120,14 +123,20 @@ func (r *Runner) Serve(ctx context.Context, st Stage, cancels *Cancels) error {
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(r.Grace, stop) })()
 
+	here := newPresence(r.Who, st)
 	p := r.pull(conf, 1, func(m jetstream.Msg) error {
 		if ctx.Err() != nil {
 			return m.Nak() // came while we were stopping; another worker takes it
 		}
-		(&attempt{Runner: r, st: st, m: m, cancels: cancels}).handle(work)
+		(&attempt{Runner: r, st: st, m: m, cancels: cancels, here: here}).handle(work)
 		return nil
 	})
 	p.Slots = st.Workers
+	said, silence := context.WithCancel(ctx)
+	var announcer sync.WaitGroup
+	announcer.Go(func() { r.announce(said, here) })
+	defer announcer.Wait()
+	defer silence()
 	return p.Run(ctx)
 }
 

@@ -50,6 +50,10 @@ func asyncDocument(version string, stages []string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	worker, err := jsonschema.For[events.Worker](nil)
+	if err != nil {
+		return nil, err
+	}
 	channels, operations, messages := object{}, object{}, object{}
 	taskParam := object{"task": object{"description": "id of the task: a ULID in lower case"}}
 	for _, k := range eventKinds {
@@ -76,6 +80,13 @@ func asyncDocument(version string, stages []string) ([]byte, error) {
 		"messages":   object{"StageProgress": object{"$ref": "#/components/messages/StageProgress"}},
 	}
 	operations["onStageProgress"] = object{"action": "send", "summary": "how far a running stage is", "channel": object{"$ref": "#/channels/stageProgress"}}
+	messages["WorkerPresent"] = object{"name": "worker", "title": "a worker of a stage is there; said every few seconds, kept nowhere", "contentType": "application/json", "payload": object{"$ref": "#/components/schemas/Worker"}}
+	channels["workerPresent"] = object{
+		"address":    events.WorkerSubject("{stage}", "{worker}"),
+		"parameters": object{"worker": object{"description": "id of the process"}, "stage": object{"description": "the stage", "enum": slices.Clone(stages)}},
+		"messages":   object{"WorkerPresent": object{"$ref": "#/components/messages/WorkerPresent"}},
+	}
+	operations["onWorkerPresent"] = object{"action": "send", "summary": "who works for a stage", "channel": object{"$ref": "#/channels/workerPresent"}}
 	header := func(about string) object { return object{"type": "string", "description": about} }
 	return json.Marshal(object{
 		"asyncapi": "3.0.0",
@@ -89,7 +100,7 @@ func asyncDocument(version string, stages []string) ([]byte, error) {
 		"components": object{
 			"messages": messages,
 			"schemas": object{
-				"Job": job, "Progress": progress,
+				"Job": job, "Progress": progress, "Worker": worker,
 				"CloudEventHeaders": object{
 					"type": "object", "required": []string{"ce-specversion", "ce-id", "ce-type", "ce-source", "ce-subject", "ce-time"},
 					"properties": object{

@@ -108,6 +108,8 @@ func TestEverythingDocumentedWorks(t *testing.T) {
 	as := func(method, path string) reply { return h.do(method, path, nil, "Authorization", "Bearer "+h.admin) }
 	call("stages", as("GET", "/api/admin/stages"))
 	call("engines", as("GET", "/api/admin/engines"))
+	call("workers", as("GET", "/api/admin/workers"))
+	call("throughput", as("GET", "/api/admin/throughput"))
 	dead = decode[deadLetters](t, call("deadLetters", as("GET", "/api/admin/dead-letters")))
 	if len(dead.Items) != 1 || dead.Items[0].TaskID != failed || dead.Items[0].Stage != "bgm" {
 		t.Fatalf("dead letters: %+v", dead)

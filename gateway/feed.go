@@ -38,7 +38,8 @@ type Feed struct {
 	current bool
 	ready   chan struct{} // closed once the bucket has been read for the first time
 
-	tail *tail
+	tail    *tail
+	workers workers
 }
 
 // A row is what is known of every task.
@@ -74,6 +75,11 @@ func (f *Feed) Follow(ctx context.Context, nc *nats.Conn, kv jetstream.KeyValue,
 		return fmt.Errorf("follow progress: %w", err)
 	}
 	defer sub.Unsubscribe() //nolint:errcheck // the connection ends it as well
+	who, err := nc.Subscribe(events.WorkerSubject("*", "*"), func(m *nats.Msg) { f.workers.hear(m, time.Now()) })
+	if err != nil {
+		return fmt.Errorf("follow workers: %w", err)
+	}
+	defer who.Unsubscribe() //nolint:errcheck // the connection ends it as well
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)

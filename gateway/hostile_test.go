@@ -149,6 +149,8 @@ func attacks(own, foreign string) []attack {
 		{"role as list", as(signed(jwt.SigningMethodHS256, []byte(testSecret), jwt.MapClaims{"user_id": "alice", "role": []string{"admin"}, "exp": later()}), "GET", "/api/admin/stages"), 401, codeUnauthorized},
 		{"user in admin stages", get("/api/admin/stages"), 403, codeForbidden},
 		{"user in admin engines", get("/api/admin/engines"), 403, codeForbidden},
+		{"user in admin workers", get("/api/admin/workers"), 403, codeForbidden},
+		{"user in admin throughput", get("/api/admin/throughput"), 403, codeForbidden},
 		{"user in dead letters", get("/api/admin/dead-letters"), 403, codeForbidden},
 		{"user pauses", post("/api/admin/stages/bgm/pause", ""), 403, codeForbidden},
 		{"user redrives", post("/api/admin/dead-letters/1/redrive", ""), 403, codeForbidden},

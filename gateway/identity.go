@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,9 +22,13 @@ import (
 
 // Roles of users.
 const (
-	RoleUser  = "user"
-	RoleAdmin = "admin"
+	RoleUser   = "user"
+	RoleAdmin  = "admin"
+	RoleViewer = "viewer" // sees what operators see and changes nothing of it
 )
+
+// roles in the order of what they may.
+var roles = []string{RoleUser, RoleViewer, RoleAdmin}
 
 // identity is who a request acts for.
 type identity struct {
@@ -46,7 +53,7 @@ type claims struct {
 	jwt.RegisteredClaims
 }
 
-// NewToken signs a token for user (HS256). role is RoleUser or RoleAdmin.
+// NewToken signs a token for user (HS256).
 func NewToken(secret, user, role string, life time.Duration, now time.Time) (string, error) {
 	if len(secret) < MinSecret {
 		return "", fmt.Errorf("secret of %d bytes: at least %d are needed", len(secret), MinSecret)
@@ -54,8 +61,8 @@ func NewToken(secret, user, role string, life time.Duration, now time.Time) (str
 	if err := checkUser(user); err != nil {
 		return "", err
 	}
-	if role != RoleUser && role != RoleAdmin {
-		return "", fmt.Errorf("role %q: must be %s or %s", role, RoleUser, RoleAdmin)
+	if !slices.Contains(roles, role) {
+		return "", fmt.Errorf("role %q: must be one of %s", role, strings.Join(roles, ", "))
 	}
 	if life <= 0 {
 		return "", fmt.Errorf("life %s: must be positive", life)
@@ -110,11 +117,8 @@ func (g *Gateway) verifyToken(token string) (id identity, until time.Time, err e
 	if err := checkUser(c.UserID); err != nil {
 		return id, until, err
 	}
-	switch c.Role {
-	case "":
-		c.Role = RoleUser
-	case RoleUser, RoleAdmin:
-	default:
+	c.Role = cmp.Or(c.Role, RoleUser)
+	if !slices.Contains(roles, c.Role) {
 		return id, until, errors.New("unknown role")
 	}
 	return identity{owner: ownerOf(c.UserID), user: c.UserID, role: c.Role}, c.ExpiresAt.Time, nil

@@ -40,6 +40,7 @@ var phrases = []phrase{
 	{"must be a number from {} to {}", "{} から {} の数値で指定してください"},
 	{"must be a number of seconds from {} to {}", "{} から {} の秒数で指定してください"},
 	{"must be a number of pixels from {} to {}", "{} から {} のピクセル数で指定してください"},
+	{"must be a time in the past such as {}", "過去の日時を {} の形式で指定してください"},
 	{"must be a time such as {}", "{} の形式の日時で指定してください"},
 	{"must be a language tag such as {} or {}", "{} や {} のような言語タグで指定してください"},
 	{"must be a stage of the task: {}", "このタスクの工程を指定してください: {}"},

@@ -1,6 +1,10 @@
 package gateway
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/videomsg/videomsg/events"
+)
 
 // An operation documents a route. The OpenAPI document and the page at /docs are
 // made of these; tests hold real traffic against them.
@@ -264,6 +268,9 @@ var (
 	docRedrive    = changing("redrive", "Operation", "A new task that begins where the old one failed", 202, DeadLetter{})
 	docDiscard    = changing("discard", "Operation", "Put a dead letter aside", 204, nil)
 	docEngines    = reading("engines", "Operation", "Every engine, in the order of each chain", list[EngineState]{})
+	docWorkers    = reading("workers", "Operation", "Who works for which stage, and on what", list[events.Worker]{})
+	docThroughput = reading("throughput", "Operation", "What was done in each minute, for all owners, from the recorded events", throughput{},
+		param{"since", "string", "RFC 3339 time of the first minute; default 59 minutes ago"}, param{"limit", "integer", "1 to 60 minutes"})
 
 	docHealth   = operation{id: "health", tag: "Operation", summary: "Everything the service stands on; looked at every few seconds", ok: 200, answer: Health{}, also: []int{503}}
 	docLive     = operation{id: "livez", tag: "Operation", summary: "The process lives", ok: 204}

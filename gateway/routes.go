@@ -96,6 +96,8 @@ func (g *Gateway) api() []route {
 		{"POST", "/api/admin/dead-letters/{seq}/redrive", admin, g.redriveDead, docRedrive},
 		{"DELETE", "/api/admin/dead-letters/{seq}", admin, g.discardDead, docDiscard},
 		{"GET", "/api/admin/engines", admin, g.adminEngines, docEngines},
+		{"GET", "/api/admin/workers", admin, g.adminWorkers, docWorkers},
+		{"GET", "/api/admin/throughput", admin, g.adminThroughput, docThroughput},
 
 		{"GET", "/health", public, g.health, docHealth},
 		{"GET", "/livez", public, g.live, docLive},
@@ -156,6 +158,12 @@ func (g *Gateway) guard(rt route) http.HandlerFunc {
 	}
 }
 
+// operates reports whether a role may use an operator's route: viewers look and
+// change nothing.
+func operates(role, method string) bool {
+	return role == RoleAdmin || role == RoleViewer && method == http.MethodGet
+}
+
 func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, rt route) error {
 	info := infoOf(r.Context())
 	if rt.access != public {
@@ -171,7 +179,7 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, rt route) error 
 			return newProblem(codeForbidden, "Requests from other sites are not taken.").because(err)
 		}
 	}
-	if rt.access == admin && info.who.role != RoleAdmin {
+	if rt.access == admin && !operates(info.who.role, rt.method) {
 		return newProblem(codeForbidden, "This is for operators.")
 	}
 	return g.limit(w, r, rt)

@@ -33,22 +33,22 @@ func matrix() []check {
 		"$JS.API.CONSUMER.PAUSE.VM_EVENTS.stage-voice", "$JS.API.CONSUMER.CREATE.VM_EVENTS.abc.vm.*.*.t",
 		"$KV.vm_idempotency.k", "$KV.vm_profiles.p", "$KV.vm_webhooks.o", "$KV.vm_limits.k", "$KV.vm_library.k",
 		"$O.vm_blobs.C.x", "$O.vm_blobs.M.x", "vmw.due.e.1")
-	add("gateway", "pub", false, "vm.image.ready.t", "vm.voice.retry.t", "vms.voice.t", "vmp.voice.t",
+	add("gateway", "pub", false, "vm.image.ready.t", "vm.voice.retry.t", "vms.voice.t", "vmp.voice.t", "vmp.voice.worker.w",
 		"$KV.vm_status.t", "$KV.vm_cache.k", "vmw.body.e.1", "vmw.log.e.1",
 		"$JS.API.STREAM.DELETE.VM_EVENTS", "$JS.API.STREAM.UPDATE.VM_EVENTS", "$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.MSG.DELETE.VM_EVENTS",
 		"$JS.API.STREAM.PURGE.KV_vm_status", "$JS.API.CONSUMER.DELETE.VM_EVENTS.stage-voice", "$JS.API.CONSUMER.DELETE.VM_EVENTS.status",
 		"$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.stage-image", "$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.status", "$JS.API.CONSUMER.MSG.NEXT.VM_WEBHOOKS.deliver",
 		"$JS.API.CONSUMER.CREATE.VM_EVENTS.stage-image.vm.image.requested.*", "$JS.API.CONSUMER.DURABLE.CREATE.VM_EVENTS.x", "$JS.API.CONSUMER.CREATE.VM_EVENTS.x",
 		"$JS.ACK.VM_EVENTS.stage-voice.1.1.1.1.1", "live.ended.t", "$SYS.REQ.SERVER.PING")
-	add("gateway", "sub", true, "_INBOX_gateway.x", "vmp.*.*")
+	add("gateway", "sub", true, "_INBOX_gateway.x", "vmp.*.*", "vmp.*.worker.*")
 	add("gateway", "sub", false, "_INBOX.x", "_INBOX_voice.x", "vm.>", "$KV.>", "$JS.EVENT.ADVISORY.>", ">")
 	for i, s := range stageNames {
 		other := stageNames[(i+1)%len(stageNames)]
-		add(s, "pub", true, "vm."+s+".ready.t", "vm."+s+".failed.t", "vm."+s+".retry.t", "vms."+s+".t", "vm."+other+".requested.t", "vm.task.ended.t", "vmp."+s+".t",
+		add(s, "pub", true, "vm."+s+".ready.t", "vm."+s+".failed.t", "vm."+s+".retry.t", "vms."+s+".t", "vm."+other+".requested.t", "vm.task.ended.t", "vmp."+s+".t", "vmp."+s+".worker.w",
 			"$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.stage-"+s, "$JS.ACK.VM_EVENTS.stage-"+s+".1.1.1.1.1", "$JS.ACK._.acc.VM_EVENTS.stage-"+s+".1.1.1.1.1",
 			"$JS.API.CONSUMER.CREATE.VM_EVENTS.abc.vm.task.canceled.*", "$JS.API.DIRECT.GET.VM_EVENTS.vm."+s+".ready.t",
 			"$KV.vm_cache.k", "$O.vm_blobs.C.x", "$O.vm_blobs.M.x")
-		add(s, "pub", false, "vm."+other+".ready.t", "vm."+other+".failed.t", "vms."+other+".t", "vm.task.submitted.t", "vm.task.canceled.t", "vm.task.erased.t", "vmp."+other+".t",
+		add(s, "pub", false, "vm."+other+".ready.t", "vm."+other+".failed.t", "vms."+other+".t", "vm.task.submitted.t", "vm.task.canceled.t", "vm.task.erased.t", "vmp."+other+".t", "vmp."+other+".worker.w",
 			"$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.stage-"+other, "$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.status", "$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.ext-partner",
 			"$JS.ACK.VM_EVENTS.stage-"+other+".1.1.1.1.1", "$JS.API.CONSUMER.CREATE.VM_EVENTS.abc.vm.*.*.*",
 			"$JS.API.CONSUMER.CREATE.VM_EVENTS.stage-"+other+".vm.task.canceled.*", "$JS.API.CONSUMER.CREATE.VM_EVENTS.stage-"+s+".vm.task.canceled.*",

@@ -13,7 +13,7 @@ const Ops = lazy(() => import("./pages/ops/Ops"));
 const Voices = lazy(() => import("./pages/voices/Voices"));
 const History = lazy(() => import("./pages/History"));
 
-function Page({ path }: { path: string }) {
+function Page({ path, role }: { path: string; role?: string }) {
   const { t } = useI18n();
   const [pathname = "/", query = ""] = path.split("?");
   const [, first = "", second = "", third = ""] = pathname.split("/");
@@ -27,7 +27,7 @@ function Page({ path }: { path: string }) {
     case "voices":
       return <Voices />;
     case "ops":
-      return <Ops />;
+      return <Ops role={role} />;
     case "history":
       return <History />;
   }
@@ -39,13 +39,13 @@ function Page({ path }: { path: string }) {
   );
 }
 
-function Nav({ path, admin }: { path: string; admin: boolean }) {
+function Nav({ path, operator }: { path: string; operator: boolean }) {
   const { t } = useI18n();
   const items = [
     ["/", t.nav.create, "sparkle"],
     ["/history", t.nav.history, "film"],
     ["/voices", t.nav.voices, "mic"],
-    ...(admin ? [["/ops", t.nav.ops, "gear"] as const] : []),
+    ...(operator ? [["/ops", t.nav.ops, "gear"] as const] : []),
   ] as const;
   const here = path.split("?")[0];
   return (
@@ -79,7 +79,7 @@ export function App() {
           <Icon name="logo" />
           <span>{t.appName}</span>
         </Link>
-        {!needed && <Nav path={path} admin={session?.role === "admin"} />}
+        {!needed && <Nav path={path} operator={session?.role === "admin" || session?.role === "viewer"} />}
         <div className="top-tools">
           {session && !session.open && <button type="button" className="ghost" onClick={() => void signOut()}>{t.signIn.out}</button>}
           <ThemeSwitch />
@@ -90,7 +90,7 @@ export function App() {
       </header>
       {!online && <p className="banner" role="status">{t.offline}</p>}
       <Suspense fallback={<main id="main" className="page center muted">{t.loading}</main>}>
-        {needed ? <SignIn signIn={signIn} /> : <Page path={path} />}
+        {needed ? <SignIn signIn={signIn} /> : <Page path={path} role={session?.role} />}
       </Suspense>
     </>
   );

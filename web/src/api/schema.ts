@@ -64,6 +64,105 @@ export interface components {
             cause?: string;
             code: string;
             detail: string;
+            /** @description a CloudEvent 1.0 in structured mode */
+            event?: {
+                data: {
+                    blobs?: {
+                        [key: string]: {
+                            key: string;
+                            sha256: string;
+                            size: number;
+                            type: string;
+                        };
+                    };
+                    notes?: {
+                        artifacts?: string[];
+                        attempt?: number;
+                        cache?: string;
+                        credit?: string;
+                        engine?: string;
+                        fallback?: {
+                            engine: string;
+                            reason: string;
+                        }[];
+                        native?: {
+                            pitch: number;
+                            rate: number;
+                        };
+                        problem?: {
+                            cause?: string;
+                            code: string;
+                            detail: string;
+                            retryable?: boolean;
+                        };
+                        remarks?: string[];
+                        seconds?: number;
+                        skipped?: boolean;
+                        stage: string;
+                        started?: string;
+                        tries?: string[];
+                    }[];
+                    request: {
+                        bgm: {
+                            accessible?: boolean;
+                            duck?: boolean;
+                            fade_out?: number;
+                            lead_in?: number;
+                            tail?: number;
+                            type?: string;
+                            volume?: number;
+                        };
+                        consent?: boolean;
+                        deadline?: string;
+                        fresh?: boolean;
+                        image: {
+                            aspect?: string;
+                            background?: string;
+                            face?: number;
+                            steps?: string[];
+                        };
+                        kind: string;
+                        language?: string;
+                        owner?: string;
+                        parent?: string;
+                        priority?: string;
+                        prosody: {
+                            emotion?: string;
+                            energy_boost?: number;
+                            intensity?: number;
+                            pauses?: {
+                                [key: string]: number;
+                            };
+                            pitch_shift?: number;
+                            time_stretch?: number;
+                        };
+                        require?: {
+                            [key: string]: string;
+                        };
+                        subject?: string;
+                        video: {
+                            captions?: string;
+                            label?: string;
+                            motion?: number;
+                            mouth?: string;
+                            seed?: number;
+                            style?: string;
+                        };
+                        voice?: string;
+                        voice_profile?: string;
+                    };
+                };
+                datacontenttype?: string;
+                dataschema?: string;
+                id: string;
+                slip?: string;
+                source: string;
+                specversion: string;
+                subject: string;
+                time: string;
+                traceparent?: string;
+                type: string;
+            };
             new_task?: string;
             retryable: boolean;
             seq: number;
@@ -81,6 +180,105 @@ export interface components {
                 cause?: string;
                 code: string;
                 detail: string;
+                /** @description a CloudEvent 1.0 in structured mode */
+                event?: {
+                    data: {
+                        blobs?: {
+                            [key: string]: {
+                                key: string;
+                                sha256: string;
+                                size: number;
+                                type: string;
+                            };
+                        };
+                        notes?: {
+                            artifacts?: string[];
+                            attempt?: number;
+                            cache?: string;
+                            credit?: string;
+                            engine?: string;
+                            fallback?: {
+                                engine: string;
+                                reason: string;
+                            }[];
+                            native?: {
+                                pitch: number;
+                                rate: number;
+                            };
+                            problem?: {
+                                cause?: string;
+                                code: string;
+                                detail: string;
+                                retryable?: boolean;
+                            };
+                            remarks?: string[];
+                            seconds?: number;
+                            skipped?: boolean;
+                            stage: string;
+                            started?: string;
+                            tries?: string[];
+                        }[];
+                        request: {
+                            bgm: {
+                                accessible?: boolean;
+                                duck?: boolean;
+                                fade_out?: number;
+                                lead_in?: number;
+                                tail?: number;
+                                type?: string;
+                                volume?: number;
+                            };
+                            consent?: boolean;
+                            deadline?: string;
+                            fresh?: boolean;
+                            image: {
+                                aspect?: string;
+                                background?: string;
+                                face?: number;
+                                steps?: string[];
+                            };
+                            kind: string;
+                            language?: string;
+                            owner?: string;
+                            parent?: string;
+                            priority?: string;
+                            prosody: {
+                                emotion?: string;
+                                energy_boost?: number;
+                                intensity?: number;
+                                pauses?: {
+                                    [key: string]: number;
+                                };
+                                pitch_shift?: number;
+                                time_stretch?: number;
+                            };
+                            require?: {
+                                [key: string]: string;
+                            };
+                            subject?: string;
+                            video: {
+                                captions?: string;
+                                label?: string;
+                                motion?: number;
+                                mouth?: string;
+                                seed?: number;
+                                style?: string;
+                            };
+                            voice?: string;
+                            voice_profile?: string;
+                        };
+                    };
+                    datacontenttype?: string;
+                    dataschema?: string;
+                    id: string;
+                    slip?: string;
+                    source: string;
+                    specversion: string;
+                    subject: string;
+                    time: string;
+                    traceparent?: string;
+                    type: string;
+                };
                 new_task?: string;
                 retryable: boolean;
                 seq: number;
@@ -305,6 +503,29 @@ export interface components {
             }[];
             next?: string;
         };
+        Throughput: {
+            items: {
+                canceled: number;
+                completed: number;
+                failed: number;
+                minute: string;
+                stages: {
+                    [key: string]: {
+                        failed: number;
+                        ready: number;
+                        replaced?: {
+                            [key: string]: number;
+                        };
+                        retries: number;
+                        seconds: number;
+                        served?: {
+                            [key: string]: number;
+                        };
+                    };
+                };
+            }[];
+            next?: string;
+        };
         Timeline: {
             events: {
                 /** @description a CloudEvent 1.0 in structured mode */
@@ -328,6 +549,10 @@ export interface components {
                                 engine: string;
                                 reason: string;
                             }[];
+                            native?: {
+                                pitch: number;
+                                rate: number;
+                            };
                             problem?: {
                                 cause?: string;
                                 code: string;
@@ -345,6 +570,9 @@ export interface components {
                             bgm: {
                                 accessible?: boolean;
                                 duck?: boolean;
+                                fade_out?: number;
+                                lead_in?: number;
+                                tail?: number;
                                 type?: string;
                                 volume?: number;
                             };
@@ -413,6 +641,22 @@ export interface components {
                 name: string;
                 preview_url: string;
                 quality: string;
+            }[];
+        };
+        WorkerList: {
+            items: {
+                host?: string;
+                id: string;
+                places: number;
+                process?: number;
+                running: {
+                    attempt: number;
+                    since: string;
+                    task: string;
+                }[];
+                since: string;
+                stage: string;
+                version?: string;
             }[];
         };
     };

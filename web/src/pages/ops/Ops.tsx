@@ -4,17 +4,21 @@ import type { DeadLetter } from "../../api/types";
 import { explain, formatDate, formatSeconds, useI18n } from "../../i18n";
 import { Link } from "../../router";
 import { Icon } from "../../ui/Icon";
-import { type Ops as Data, useOps } from "./data";
+import { count, type Ops as Data, rate, useOps } from "./data";
 import { Throughput } from "./Throughput";
+import { Workers } from "./Workers";
 import "../../styles/ops.css";
 
 const lockKey = "videomsg.ops.locked";
 
-export default function Ops() {
+// Whose role lets them look only sees no buttons; an operator can choose that.
+export default function Ops({ role }: { role?: string }) {
   const { t } = useI18n();
   const [deadState, setDeadState] = useState("open");
   const ops = useOps(deadState);
-  const [locked, setLocked] = useState(() => localStorage.getItem(lockKey) === "1" || new URLSearchParams(location.search).has("readonly"));
+  const viewer = role === "viewer";
+  const [chosen, setChosen] = useState(() => localStorage.getItem(lockKey) === "1" || new URLSearchParams(location.search).has("readonly"));
+  const locked = viewer || chosen;
   const [problem, setProblem] = useState("");
   const [told, setTold] = useState("");
 
@@ -39,10 +43,10 @@ export default function Ops() {
     <main id="main" className="page ops" tabIndex={-1}>
       <div className="page-head ops-head">
         <h1>{t.ops.title}</h1>
-        <label className="check">
-          <input type="checkbox" checked={locked} onChange={(e) => { setLocked(e.target.checked); localStorage.setItem(lockKey, e.target.checked ? "1" : ""); }} />
+        {viewer ? <span className="chip">{t.ops.viewer}</span> : <label className="check">
+          <input id="read-only" type="checkbox" checked={locked} onChange={(e) => { setChosen(e.target.checked); localStorage.setItem(lockKey, e.target.checked ? "1" : ""); }} />
           <span>{t.ops.readOnly}</span>
-        </label>
+        </label>}
       </div>
       {ops.error != null && <p className="notice warn" role="status">{explain(t, ops.error)}</p>}
       {problem && <p className="notice bad" role="alert">{problem}</p>}
@@ -53,6 +57,7 @@ export default function Ops() {
         <h2 id="h-throughput"><Icon name="wave" />{t.ops.throughput}</h2>
         <Throughput minutes={ops.minutes} />
       </section>
+      <Workers workers={ops.workers} />
       <section className="card stack" aria-labelledby="h-dead">
         <div className="card-head row">
           <h2 id="h-dead" className="grow"><Icon name="alert" />{t.ops.dead}</h2>
@@ -80,7 +85,7 @@ function Summary({ ops }: { ops: Data }) {
   const facts: [string, string | number, string][] = [
     [t.ops.pending, sum((s) => s.pending), ""],
     [t.ops.running, sum((s) => s.in_flight), ""],
-    [t.ops.workers, sum((s) => s.in_flight + s.waiting), ""],
+    [t.ops.workers, new Set(ops.workers.map((w) => w.id)).size, ops.workers.length ? "" : "warn"],
     [t.ops.oldest, oldest > 0 ? t.seconds(formatSeconds(oldest)) : "–", ""],
     [t.ops.dead, open, open ? "bad" : ""],
     [t.ops.paused, ops.stages.filter((s) => s.paused).length, ops.stages.some((s) => s.paused) ? "warn" : ""],
@@ -99,6 +104,7 @@ function Summary({ ops }: { ops: Data }) {
 
 function Stages({ ops, locked, act }: { ops: Data; locked: boolean; act: Act }) {
   const { t } = useI18n();
+  const places = (stage: string) => ops.workers.filter((w) => w.stage === stage).reduce((n, w) => n + w.places, 0);
   return (
     <section className="card stack" aria-labelledby="h-stages">
       <h2 id="h-stages"><Icon name="list" />{t.ops.stages}</h2>
@@ -123,10 +129,10 @@ function Stages({ ops, locked, act }: { ops: Data; locked: boolean; act: Act }) 
                 <th scope="row">{t.task.stages[s.name] ?? s.name}<small className="muted mono"> {s.name}</small></th>
                 <td>{s.pending}</td>
                 <td>{s.in_flight}</td>
-                <td>{(ops.rates[s.name] ?? 0).toFixed(1)}</td>
+                <td>{rate(ops.minutes, s.name).toFixed(1)}</td>
                 <td>{s.oldest_age > 0 ? t.seconds(formatSeconds(s.oldest_age)) : "–"}</td>
                 <td>{s.redelivered}</td>
-                <td>{s.in_flight + s.waiting}<small className="muted"> ({t.ops.idle(s.waiting)})</small></td>
+                <td>{places(s.name)}<small className="muted"> ({t.ops.idle(s.waiting)})</small></td>
                 <td><span className={`chip ${s.paused ? "warn" : "ok"}`}>{s.paused ? t.ops.paused : t.ops.active}</span></td>
                 {!locked && (
                   <td>
@@ -191,7 +197,8 @@ function Engines({ ops }: { ops: Data }) {
       </div>
       <ul className="engines">
         {shown.map((e) => {
-          const n = ops.fallbacks[`${e.stage}/${e.engine}`] ?? 0;
+          const served = count(ops.minutes, "served", e.stage, e.engine);
+          const replaced = count(ops.minutes, "replaced", e.stage, e.engine);
           return (
             <li key={`${e.stage}/${e.engine}`} className={`engine ${e.status}`}>
               <span className="muted"><small>{t.task.stages[e.stage] ?? e.stage}</small></span>
@@ -199,8 +206,9 @@ function Engines({ ops }: { ops: Data }) {
               <span className="row tight">
                 <span className={`chip ${e.status === "healthy" ? "ok" : e.status === "off" ? "" : "bad"}`}>{t.ops.engineStates[e.status] ?? e.status}</span>
                 {e.breaker !== "none" && <span className={`chip ${e.breaker === "closed" ? "ok" : "bad"}`}>{t.ops.breaker} {e.breaker}</span>}
-                {n > 0 && <span className="chip warn">{t.ops.fallbacks(n)}</span>}
+                {replaced > 0 && <span className="chip warn">{t.ops.fallbacks(replaced)}</span>}
               </span>
+              {served > 0 && <small className="muted">{t.ops.served(served)}</small>}
               {e.reason && <small className="muted">{e.reason}</small>}
             </li>
           );

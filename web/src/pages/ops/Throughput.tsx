@@ -1,42 +1,39 @@
+import type { Minute } from "../../api/types";
 import { useI18n } from "../../i18n";
-import type { Minute } from "./data";
-
-const height = 120;
-const width = 600;
 
 // Throughput shows finished and failed tasks of the last hour, minute by minute.
 export function Throughput({ minutes }: { minutes: Minute[] }) {
   const { t, lang } = useI18n();
-  const top = Math.max(4, ...minutes.map((m) => m.completed + m.failed));
-  const completed = minutes.reduce((n, m) => n + m.completed, 0);
-  const failed = minutes.reduce((n, m) => n + m.failed, 0);
-  const step = width / 60;
-  const clock = (ms: number) => new Date(ms).toLocaleTimeString(lang === "ja" ? "ja-JP" : "en-GB", { hour: "2-digit", minute: "2-digit" });
+  const most = Math.max(4, ...minutes.map((m) => m.completed + m.failed));
+  const top = most + (most % 2);
+  const sum = (f: (m: Minute) => number) => minutes.reduce((n, m) => n + f(m), 0);
+  const completed = sum((m) => m.completed);
+  const failed = sum((m) => m.failed);
+  const canceled = sum((m) => m.canceled);
+  const clock = (at: string) => new Date(at).toLocaleTimeString(lang === "ja" ? "ja-JP" : "en-GB", { hour: "2-digit", minute: "2-digit" });
   return (
     <figure className="throughput">
-      <svg viewBox={`0 0 ${width} ${height + 20}`} role="img" aria-label={t.ops.throughputText(completed, failed)}>
-        {[0, 0.5, 1].map((f) => (
-          <g key={f}>
-            <line x1={0} x2={width} y1={height * (1 - f) + 1} y2={height * (1 - f) + 1} className="grid" />
-            {f > 0 && <text x={2} y={height * (1 - f) + 12} className="axis">{Math.round(top * f)}</text>}
-          </g>
-        ))}
-        {minutes.map((m, i) => {
-          const ok = (m.completed / top) * height;
-          const bad = (m.failed / top) * height;
-          return (
-            <g key={m.at}>
-              <title>{`${clock(m.at)} — ${t.ops.throughputText(m.completed, m.failed)}`}</title>
-              {ok > 0 && <rect x={i * step + 1.5} width={step - 3} y={height - ok} height={ok} className="ok" rx={1.5} />}
-              {bad > 0 && <rect x={i * step + 1.5} width={step - 3} y={height - ok - bad} height={bad} className="bad" rx={1.5} />}
+      <div className="chart">
+        <div className="chart-scale" aria-hidden="true"><span>{top}</span><span>{top / 2}</span><span>0</span></div>
+        <svg viewBox={`0 0 60 ${top}`} preserveAspectRatio="none" role="img" aria-label={t.ops.throughputText(completed, failed)}>
+          {[0, top / 2, top].map((y) => <line key={y} x1={0} x2={60} y1={y} y2={y} className="grid" vectorEffect="non-scaling-stroke" />)}
+          {minutes.map((m, i) => (
+            <g key={m.minute}>
+              <title>{`${clock(m.minute)} — ${t.ops.throughputText(m.completed, m.failed)}`}</title>
+              <rect x={i} width={1} y={0} height={top} className="hit" />
+              {m.completed > 0 && <rect x={i + 0.12} width={0.76} y={top - m.completed} height={m.completed} className="ok" />}
+              {m.failed > 0 && <rect x={i + 0.12} width={0.76} y={top - m.completed - m.failed} height={m.failed} className="bad" />}
             </g>
-          );
-        })}
-        {[0, 15, 30, 45].map((i) => minutes[i] && <text key={i} x={i * step + 2} y={height + 16} className="axis">{clock(minutes[i].at)}</text>)}
-      </svg>
+          ))}
+        </svg>
+        <div className="chart-times" aria-hidden="true">
+          {[0, 15, 30, 45, 59].map((i) => <span key={i}>{minutes[i] ? clock(minutes[i].minute) : ""}</span>)}
+        </div>
+      </div>
       <figcaption className="row">
         <span><span className="key ok" /> {t.ops.completed} <strong>{completed}</strong></span>
         <span><span className="key bad" /> {t.ops.failed} <strong>{failed}</strong></span>
+        <span className="muted">{t.ops.canceled} <strong>{canceled}</strong></span>
       </figcaption>
     </figure>
   );
