@@ -36,7 +36,7 @@ func (l musicLibrary) find(ctx context.Context, job events.Job, id string, lengt
 	if err != nil {
 		return bgm.Track{}, fmt.Errorf("compose %s: %w", id, err)
 	}
-	return bgm.Track{Music: mix.Music{Audio: t.Audio, Ends: true}}, nil
+	return bgm.Track{Music: mix.Music{Sound: t.Audio.Source(), Ends: true}}, nil
 }
 
 // uploaded decodes the job's own track. Whatever is wrong with it, the message
@@ -67,7 +67,7 @@ func (l musicLibrary) uploaded(ctx context.Context, job events.Job, length time.
 		credit += " (" + info.Licence + ")"
 	}
 	// Silence at the beginning is trimmed, so a little more than needed is kept.
-	return bgm.Track{Music: mix.Music{Audio: head(a, length+10*time.Second)}, Credit: credit}, nil
+	return bgm.Track{Music: mix.Music{Sound: head(a, length+10*time.Second).Source()}, Credit: credit}, nil
 }
 
 // head is at most the first d of a, and does not hold on to the rest.

@@ -50,7 +50,7 @@ func wavOf(t *testing.T, a dsp.Audio) []byte {
 func mp3Of(t *testing.T, a dsp.Audio) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := ffmpeg.EncodeMP3(t.Context(), &b, a); err != nil {
+	if err := ffmpeg.EncodeMP3(t.Context(), &b, a.Source().Stream()); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

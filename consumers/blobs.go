@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/videomsg/videomsg/dsp"
 	"github.com/videomsg/videomsg/dsp/wav"
@@ -147,10 +148,23 @@ func (b Blobs) PutJSON(ctx context.Context, class objectstore.Class, task, stage
 
 // PutSound stores a as a 16-bit WAV file, streaming.
 func (b Blobs) PutSound(ctx context.Context, class objectstore.Class, task, stage, name string, a dsp.Audio) (events.Blob, error) {
+	return b.PutStream(ctx, class, task, stage, name, a.Source().Stream())
+}
+
+// PutStream stores s as a 16-bit WAV file while it is made.
+func (b Blobs) PutStream(ctx context.Context, class objectstore.Class, task, stage, name string, s dsp.Stream) (events.Blob, error) {
+	return b.PutMade(ctx, class, task, stage, name, "audio/wav", func(w io.Writer) error { return wav.EncodeStream(w, s, wav.PCM16) })
+}
+
+// PutMade stores what produce writes, while it writes. produce has ended when PutMade
+// returns.
+func (b Blobs) PutMade(ctx context.Context, class objectstore.Class, task, stage, name, mediaType string, produce func(io.Writer) error) (events.Blob, error) {
 	pr, pw := io.Pipe()
-	go func() { pw.CloseWithError(wav.Encode(pw, a, wav.PCM16)) }()
-	blob, err := b.Put(ctx, class, task, stage, name, "audio/wav", pr)
-	_ = pr.Close() // ends the encoder when the store gave up
+	var wg sync.WaitGroup
+	wg.Go(func() { pw.CloseWithError(produce(pw)) })
+	blob, err := b.Put(ctx, class, task, stage, name, mediaType, pr)
+	_ = pr.Close() // ends produce when the store gave up
+	wg.Wait()
 	return blob, err
 }
 

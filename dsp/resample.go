@@ -16,7 +16,7 @@ const (
 
 	maxTable      = 1 << 18 // coefficients; more, and phases are interpolated
 	densePhases   = 2048    // per zero crossing, for interpolation below −120 dB
-	resampleBlock = 4096    // outputs between conversions of the input
+	resampleBlock = 4096    // outputs converted at a time
 )
 
 // Resample converts a to rate hertz. Output sample i is the band-limited value
@@ -31,19 +31,14 @@ func Resample(a Audio, rate int) (Audio, error) {
 	if err := a.Check(); err != nil {
 		return Audio{}, fmt.Errorf("resample to %d Hz: %w", rate, err)
 	}
-	if err := CheckRate(rate); err != nil {
-		return Audio{}, fmt.Errorf("resample from %d Hz: %w", a.Rate, err)
-	}
 	if rate == a.Rate {
 		return a, nil
 	}
-	p := newPolyphase(a.Rate, rate)
-	n := (int64(a.Len())*int64(p.up) + int64(p.down) - 1) / int64(p.down)
-	out := New(rate, len(a.Ch), int(n))
-	for c := range a.Ch {
-		p.run(out.Ch[c], a.Ch[c])
+	src, err := a.Source().Resample(rate)
+	if err != nil {
+		return Audio{}, err
 	}
-	return out, nil
+	return src.Stream().Audio()
 }
 
 // polyphase holds the filter for one ratio up/down in lowest terms.
@@ -96,44 +91,32 @@ func newPolyphase(from, to int) *polyphase {
 	return p
 }
 
-// run fills dst from src. The input is converted in blocks so that the scratch
-// stays small and the inner loop has no bounds to test.
-func (p *polyphase) run(dst, src []float32) {
-	var buf []float64
-	lead := p.taps/2 - 1
-	for start := 0; start < len(dst); start += resampleBlock {
-		end := min(start+resampleBlock, len(dst))
-		first := int(int64(start) * int64(p.down) / int64(p.up))
-		last := int(int64(end-1) * int64(p.down) / int64(p.up))
-		need := last - first + p.taps
-		if cap(buf) < need {
-			buf = make([]float64, need)
+// needs is the range of inputs for outputs [start, end).
+func (p *polyphase) needs(start, end int) (first, n int) {
+	first = int(int64(start) * int64(p.down) / int64(p.up))
+	last := int(int64(end-1) * int64(p.down) / int64(p.up))
+	return first - (p.taps/2 - 1), last - first + p.taps
+}
+
+// run fills dst, which begins at output start, from the inputs that it needs.
+// They are float64 so that the inner loop neither converts nor tests bounds.
+func (p *polyphase) run(dst []float32, start int, in []float64) {
+	rem := int(int64(start) * int64(p.down) % int64(p.up))
+	pos := 0
+	for i := range dst {
+		x := in[pos : pos+p.taps : pos+p.taps]
+		if p.dense {
+			f := float64(rem) / float64(p.up) * float64(p.phases)
+			r := int(f)
+			a := dot(p.table[r*p.taps:][:p.taps:p.taps], x)
+			b := dot(p.table[(r+1)*p.taps:][:p.taps:p.taps], x)
+			dst[i] = float32(a + (f-float64(r))*(b-a))
+		} else {
+			dst[i] = float32(dot(p.table[rem*p.taps:][:p.taps:p.taps], x))
 		}
-		buf = buf[:need]
-		for i := range buf {
-			buf[i] = 0
-		}
-		lo, hi := max(0, first-lead), min(len(src), first-lead+need)
-		for i := lo; i < hi; i++ {
-			buf[i-first+lead] = float64(src[i])
-		}
-		rem := int(int64(start) * int64(p.down) % int64(p.up))
-		pos := 0
-		for i := start; i < end; i++ {
-			x := buf[pos : pos+p.taps : pos+p.taps]
-			if p.dense {
-				f := float64(rem) / float64(p.up) * float64(p.phases)
-				r := int(f)
-				a := dot(p.table[r*p.taps:][:p.taps:p.taps], x)
-				b := dot(p.table[(r+1)*p.taps:][:p.taps:p.taps], x)
-				dst[i] = float32(a + (f-float64(r))*(b-a))
-			} else {
-				dst[i] = float32(dot(p.table[rem*p.taps:][:p.taps:p.taps], x))
-			}
-			rem += p.down
-			pos += rem / p.up
-			rem %= p.up
-		}
+		rem += p.down
+		pos += rem / p.up
+		rem %= p.up
 	}
 }
 

@@ -21,10 +21,10 @@ func mixGroup(b *bench) error {
 		m      mix.Music
 		change func(*mix.Plan)
 	}{
-		{"seamless", mix.Music{Audio: track.Audio, Seamless: true}, func(*mix.Plan) {}},
-		{"crossfaded", mix.Music{Audio: first(track.Audio, 7)}, func(*mix.Plan) {}},
-		{"ducked", mix.Music{Audio: track.Audio, Seamless: true}, func(p *mix.Plan) { p.Duck = true }},
-		{"accessible", mix.Music{Audio: track.Audio, Seamless: true}, func(p *mix.Plan) { p.Accessible = true }},
+		{"seamless", mix.Music{Sound: track.Audio.Source(), Seamless: true}, func(*mix.Plan) {}},
+		{"crossfaded", mix.Music{Sound: first(track.Audio, 7).Source()}, func(*mix.Plan) {}},
+		{"ducked", mix.Music{Sound: track.Audio.Source(), Seamless: true}, func(p *mix.Plan) { p.Duck = true }},
+		{"accessible", mix.Music{Sound: track.Audio.Source(), Seamless: true}, func(p *mix.Plan) { p.Accessible = true }},
 	} {
 		p := mix.Default()
 		c.change(&p)

@@ -334,7 +334,7 @@ func speedFigures(_ *bench, who []changer, sigs []prosodytest.Signal) ([]figure,
 func (b *bench) memory() error {
 	s := prosodytest.Sentences(48000, 140, 12, 3).Audio.Ch[0]
 	const minutes = 10
-	src := prosody.Source{
+	src := dsp.Source{
 		Rate: 48000, Channels: 1, Samples: minutes * 60 * 48000,
 		Read: func(dst [][]float32, at int) error {
 			for i := range dst[0] {

@@ -88,7 +88,7 @@ func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, err
 
 // mix lays the music under the voice and says by how much the voice starts
 // later. Without music, wanted or not, the voice is alone.
-func (s stage) mix(ctx context.Context, w consumers.Work, voice dsp.Audio, res *consumers.Result) (dsp.Audio, time.Duration, error) {
+func (s stage) mix(ctx context.Context, w consumers.Work, voice dsp.Audio, res *consumers.Result) (dsp.Stream, time.Duration, error) {
 	req := w.Job.Request.BGM
 	plan := mix.Default()
 	plan.Duck, plan.Accessible = req.Duck, req.Accessible
@@ -107,13 +107,13 @@ func (s stage) mix(ctx context.Context, w consumers.Work, voice dsp.Audio, res *
 	id := cmp.Or(req.Type, Default)
 	if id == None || plan.Volume == 0 {
 		res.Remarks = append(res.Remarks, "No music was asked for.")
-		return alone(voice, plan)
+		return alone(ctx, voice, plan)
 	}
 	track, err := s.music(ctx, w.Job, id, plan.Length(voice.Duration()))
 	if err == nil {
-		var out dsp.Audio
+		var out dsp.Stream
 		var report mix.Report
-		if out, report, err = mix.Mix(voice, track.Music, plan); err == nil {
+		if out, report, err = mix.Stream(stoppable(ctx, voice.Source()), track.Music, plan); err == nil {
 			res.Credit = track.Credit
 			return out, report.VoiceOffset, nil
 		}
@@ -122,42 +122,53 @@ func (s stage) mix(ctx context.Context, w consumers.Work, voice dsp.Audio, res *
 		}
 	}
 	if ctx.Err() != nil {
-		return dsp.Audio{}, 0, err
+		return dsp.Stream{}, 0, err
 	}
 	res.Fallback = append(res.Fallback, engines.Skip{Engine: "dsp", Err: fmt.Errorf("music %s: %w", id, err)})
 	res.Engine = "voice"
 	res.Remarks = append(res.Remarks, "Music could not be added; the voice is alone.")
-	return alone(voice, plan)
+	return alone(ctx, voice, plan)
 }
 
 // alone is the voice with the quiet around it, at the loudness of the plan.
-func alone(voice dsp.Audio, plan mix.Plan) (dsp.Audio, time.Duration, error) {
+func alone(ctx context.Context, voice dsp.Audio, plan mix.Plan) (dsp.Stream, time.Duration, error) {
 	plan.Volume = 0
-	out, _, err := mix.Mix(pad(voice, quiet), mix.Music{}, plan)
+	n := int(quiet.Seconds() * float64(voice.Rate))
+	src := at(voice, n, voice.Len()+2*n).Source()
+	out, _, err := mix.Stream(stoppable(ctx, src), mix.Music{}, plan)
 	return out, quiet, err
 }
 
-// pad puts silence around a.
-func pad(a dsp.Audio, d time.Duration) dsp.Audio {
-	n := int(d.Seconds() * float64(a.Rate))
-	out := dsp.New(a.Rate, len(a.Ch), a.Len()+2*n)
+// at is n samples of silence with a from sample from.
+func at(a dsp.Audio, from, n int) dsp.Audio {
+	out := dsp.New(a.Rate, len(a.Ch), n)
 	for c := range a.Ch {
-		copy(out.Ch[c][n:], a.Ch[c])
+		copy(out.Ch[c][min(from, n):], a.Ch[c])
 	}
 	return out
 }
 
 // stem is the voice on the clock of the mix.
-func stem(voice, mixed dsp.Audio, offset time.Duration) dsp.Audio {
+func stem(voice dsp.Audio, mixed dsp.Stream, offset time.Duration) dsp.Audio {
 	mono := voice.Mono()
-	n := int(float64(mixed.Len()) * float64(mono.Rate) / float64(mixed.Rate))
-	out := dsp.New(mono.Rate, 1, n)
-	copy(out.Ch[0][min(int(offset.Seconds()*float64(mono.Rate)), n):], mono.Ch[0])
-	return out
+	n := int(float64(mixed.Samples) * float64(mono.Rate) / float64(mixed.Rate))
+	return at(mono, int(offset.Seconds()*float64(mono.Rate)), n)
 }
 
-func (s stage) store(ctx context.Context, w consumers.Work, mixed, voice dsp.Audio, timings speech.Timings, res *consumers.Result) (map[string]events.Blob, error) {
-	sound, err := s.blobs.PutSound(ctx, objectstore.Intermediates, w.Task, Name, "mix.wav", mixed)
+// stoppable is src until ctx is done: whatever reads it ends as well.
+func stoppable(ctx context.Context, src dsp.Source) dsp.Source {
+	read := src.Read
+	src.Read = func(dst [][]float32, from int) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return read(dst, from)
+	}
+	return src
+}
+
+func (s stage) store(ctx context.Context, w consumers.Work, mixed dsp.Stream, voice dsp.Audio, timings speech.Timings, res *consumers.Result) (map[string]events.Blob, error) {
+	sound, err := s.blobs.PutStream(ctx, objectstore.Intermediates, w.Task, Name, "mix.wav", mixed)
 	if err != nil {
 		return nil, err
 	}
@@ -186,10 +197,8 @@ func (s stage) store(ctx context.Context, w consumers.Work, mixed, voice dsp.Aud
 }
 
 // mp3 is what a client who asked for the mix alone downloads.
-func (s stage) mp3(ctx context.Context, w consumers.Work, mixed dsp.Audio) (events.Blob, error) {
-	pr, pw := io.Pipe()
-	go func() { pw.CloseWithError(ffmpeg.EncodeMP3(ctx, pw, mixed)) }()
-	b, err := s.blobs.Put(ctx, objectstore.Outputs, w.Task, Name, "mix.mp3", "audio/mpeg", pr)
-	_ = pr.Close() // ends the encoder when the store gave up
-	return b, err
+func (s stage) mp3(ctx context.Context, w consumers.Work, mixed dsp.Stream) (events.Blob, error) {
+	return s.blobs.PutMade(ctx, objectstore.Outputs, w.Task, Name, "mix.mp3", "audio/mpeg", func(out io.Writer) error {
+		return ffmpeg.EncodeMP3(ctx, out, mixed)
+	})
 }

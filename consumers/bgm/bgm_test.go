@@ -66,7 +66,7 @@ func newBench(t *testing.T) *bench {
 		}
 	})
 	tone, _ := bursts([2]float64{0.05, 3})
-	return &bench{t: t, dir: dir, blobs: consumers.Blobs{Store: s, Temp: t.TempDir()}, track: Track{Music: mix.Music{Audio: tone}, Credit: "Song by Somebody (CC-BY-4.0)"}}
+	return &bench{t: t, dir: dir, blobs: consumers.Blobs{Store: s, Temp: t.TempDir()}, track: Track{Music: mix.Music{Sound: tone.Source()}, Credit: "Song by Somebody (CC-BY-4.0)"}}
 }
 
 func (b *bench) put(stage, name string, content []byte) events.Blob {
@@ -240,7 +240,7 @@ func TestVoiceIsHeardWhereTheTimelineSaysInTheMix(t *testing.T) {
 }
 
 func TestMusicThatCannotBePlayedLeavesTheVoice(t *testing.T) {
-	silent := mix.Music{Audio: dsp.New(48000, 2, 96000)}
+	silent := mix.Music{Sound: dsp.New(48000, 2, 96000).Source()}
 	for _, c := range []struct {
 		name   string
 		track  Track
@@ -249,7 +249,7 @@ func TestMusicThatCannotBePlayedLeavesTheVoice(t *testing.T) {
 	}{
 		{"deleted", Track{}, engines.WithReason(objectstore.ErrNotFound, "the music was deleted"), "the music was deleted"},
 		{"silent", Track{Music: silent, Credit: "x"}, nil, "the music is silent or too short"},
-		{"too short", Track{Music: mix.Music{Audio: dsp.New(48000, 1, 100)}, Credit: "x"}, nil, "the music is silent or too short"},
+		{"too short", Track{Music: mix.Music{Sound: dsp.New(48000, 1, 100).Source()}, Credit: "x"}, nil, "the music is silent or too short"},
 		{"no decoder", Track{}, &engines.MissingError{What: "ffmpeg", Mend: "install the package ffmpeg"}, "ffmpeg is not installed: install the package ffmpeg"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

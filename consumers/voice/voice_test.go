@@ -146,7 +146,7 @@ func TestTimelineHoldsThroughAllStagesOfSound(t *testing.T) {
 		for i := range a.Ch[0] {
 			a.Ch[0][i] = float32(0.1 * math.Sin(float64(i)/50))
 		}
-		return bgm.Track{Music: mix.Music{Audio: a}}, nil
+		return bgm.Track{Music: mix.Music{Sound: a.Source()}}, nil
 	}
 	for _, c := range []struct {
 		name string
@@ -212,7 +212,7 @@ func TestOwnSound(t *testing.T) {
 	asWAV := func(a dsp.Audio) []byte {
 		return encode(func(b *bytes.Buffer) error { return wav.Encode(b, a, wav.PCM16) })
 	}
-	mp3 := encode(func(b *bytes.Buffer) error { return ffmpeg.EncodeMP3(t.Context(), b, tone) })
+	mp3 := encode(func(b *bytes.Buffer) error { return ffmpeg.EncodeMP3(t.Context(), b, tone.Source().Stream()) })
 	long := dsp.New(8000, 1, 8000*301)
 	long.Ch[0][5] = 1
 	for _, c := range []struct {

@@ -39,7 +39,7 @@ func (t Target) Validate() error {
 	return nil
 }
 
-// A Report says what Normalize did.
+// A Report says what normalising did.
 type Report struct {
 	Before, After Stats
 	Gain          float64 // dB, before the limiter
@@ -53,23 +53,46 @@ const (
 	maxPasses   = 6    // through the limiter
 )
 
-// Normalize returns a copy of a at the target loudness and under its ceiling.
-// Where peaks must be limited, which costs loudness, the gain is raised until
-// the result is within 0.02 LU, in at most 6 passes. Audio below the absolute
-// gate (−70 LUFS) is returned as it is. Errors: those of dsp.Audio.Check and
-// Target.Validate.
+// Normalize returns a copy of a at the target loudness and under its ceiling,
+// as Fit finds it. Errors: those of dsp.Audio.Check and Target.Validate.
 func Normalize(a dsp.Audio, t Target) (dsp.Audio, Report, error) {
-	if err := t.Validate(); err != nil {
-		return dsp.Audio{}, Report{}, err
-	}
 	before, err := Measure(a)
 	if err != nil {
 		return dsp.Audio{}, Report{}, err
 	}
-	r := Report{Before: before, After: before}
+	f, err := Fit(a.Source(), before, t)
+	if err != nil {
+		return dsp.Audio{}, Report{}, err
+	}
+	out, err := f.Stream().Audio()
+	return out, f.Report, err
+}
+
+// Fitted is a programme with what takes it to its target.
+type Fitted struct {
+	Report  Report
+	src     dsp.Source
+	limit   bool
+	ceiling float64 // dBTP
+}
+
+// Fit finds the gain that takes src, which measures before, to the target and
+// under its ceiling. Where peaks must be limited, which costs loudness, the gain
+// is raised until the result is within 0.02 LU; src is read up to 6 times for
+// that. A programme below the absolute gate (−70 LUFS) is left as it is. Errors:
+// those of Source.Check, Target.Validate and src.Read.
+func Fit(src dsp.Source, before Stats, t Target) (*Fitted, error) {
+	if err := t.Validate(); err != nil {
+		return nil, err
+	}
+	if err := src.Check(); err != nil {
+		return nil, err
+	}
+	f := &Fitted{Report: Report{Before: before, After: before}, src: src, ceiling: t.TruePeak}
+	r := &f.Report
 	if before.Integrated <= absoluteGate {
 		r.Capped = true
-		return scaled(a, 0), r, nil
+		return f, nil
 	}
 	r.Gain = t.LUFS - before.Integrated
 	lastGain, lastLoudness := 0.0, before.Integrated
@@ -77,18 +100,18 @@ func Normalize(a dsp.Audio, t Target) (dsp.Audio, Report, error) {
 		if r.Capped = r.Gain > t.MaxGain; r.Capped {
 			r.Gain = t.MaxGain
 		}
-		out := scaled(a, r.Gain)
-		if before.TruePeak+r.Gain > t.TruePeak-safety {
-			if out, r.MaxReduction, err = Limit(out, t.TruePeak); err != nil {
-				return dsp.Audio{}, Report{}, err
-			}
+		f.limit = before.TruePeak+r.Gain > t.TruePeak-safety
+		m, err := NewMeter(src.Rate, src.Channels)
+		if err != nil {
+			return nil, err
 		}
-		if r.After, err = Measure(out); err != nil {
-			return dsp.Audio{}, Report{}, err
+		if r.MaxReduction, err = f.play(func(ch [][]float32) error { m.Write(ch); return nil }); err != nil {
+			return nil, err
 		}
+		r.After = m.Stats()
 		miss := t.LUFS - r.After.Integrated
 		if math.Abs(miss) < closeEnough || pass == maxPasses || (r.Capped && miss > 0) {
-			return out, r, nil
+			return f, nil
 		}
 		// The more the limiter takes, the less of each decibel arrives: secant.
 		slope := (r.After.Integrated - lastLoudness) / (r.Gain - lastGain)
@@ -100,14 +123,60 @@ func Normalize(a dsp.Audio, t Target) (dsp.Audio, Report, error) {
 	}
 }
 
-// scaled is a copy of a with gain in dB.
-func scaled(a dsp.Audio, gain float64) dsp.Audio {
-	out := dsp.New(a.Rate, len(a.Ch), a.Len())
-	g := amplitude(gain)
-	for c := range a.Ch {
-		for i, v := range a.Ch[c] {
-			out.Ch[c][i] = float32(g * float64(v))
+// Stream is the result, as many samples as the source has.
+func (f *Fitted) Stream() dsp.Stream {
+	return dsp.Stream{Rate: f.src.Rate, Channels: f.src.Channels, Samples: f.src.Samples, Each: func(emit func([][]float32) error) error {
+		_, err := f.play(emit)
+		return err
+	}}
+}
+
+// play reads the source through gain and limiter, and returns the deepest gain
+// reduction in dB.
+func (f *Fitted) play(emit func(ch [][]float32) error) (float64, error) {
+	g := amplitude(f.Report.Gain)
+	var l *Limiter
+	skip := 0 // samples that the limiter is behind
+	if f.limit {
+		var err error
+		if l, err = NewLimiter(f.src.Rate, f.src.Channels, f.ceiling); err != nil {
+			return 0, err
 		}
+		skip = l.Latency()
 	}
-	return out
+	left := f.src.Samples
+	through := func(ch [][]float32) error {
+		if l != nil {
+			l.Process(ch, ch)
+		}
+		from := min(skip, len(ch[0]))
+		skip -= from
+		to := min(len(ch[0]), from+left)
+		left -= to - from
+		if from == to {
+			return nil
+		}
+		out := make([][]float32, len(ch))
+		for c := range ch {
+			out[c] = ch[c][from:to]
+		}
+		return emit(out)
+	}
+	if err := f.src.Each(func(_ int, ch [][]float32) error {
+		for c := range ch {
+			for i, v := range ch[c] {
+				ch[c][i] = float32(g * float64(v))
+			}
+		}
+		return through(ch)
+	}); err != nil {
+		return 0, err
+	}
+	if l == nil {
+		return 0, nil
+	}
+	if err := through(dsp.New(f.src.Rate, f.src.Channels, l.Latency()).Ch); err != nil {
+		return 0, err
+	}
+	return l.MaxReduction(), nil
 }

@@ -3,97 +3,176 @@ package mix
 import (
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/videomsg/videomsg/dsp"
 )
 
 const (
-	crossfade = 400 * time.Millisecond
-	search    = 400 * time.Millisecond // how far the splice may move for a better fit
-	silence   = 1e-3                   // −60 dBFS: edges below it are trimmed
+	crossfade = 0.4   // s
+	search    = 0.4   // s: how far the splice may move for a better fit
+	silence   = 1e-3  // −60 dBFS: edges below it are trimmed
+	sameEnd   = 0.010 // s: how far the ends of music and mix may be apart, after rounding
 )
 
-// bed is music that can be read for any length.
+// bed is music that can be read for any length. It works at the music's own
+// rate: converted afterwards, the seams are as smooth as the rest.
 type bed struct {
-	audio  dsp.Audio
+	src    dsp.Source
+	from   int     // first sample that is used
+	len    int     // samples that are used
 	period int     // samples after which it starts again
 	fade   int     // overlap of two rounds; 0 when seamless
 	like   float64 // correlation of the two sides of the overlap, ≥ 0
 	ends   bool    // comes to its own end where the mix does
+	piece  dsp.Audio
 }
 
-// sameEnd is how far, in samples, the ends of music and mix may be apart: the
-// length went through durations and another sampling rate.
-const sameEnd = Rate / 100
-
-// newBed prepares music for n samples.
-func newBed(m Music, n int) (*bed, error) {
-	a := m.Audio
-	if err := a.Check(); err != nil {
+// newBed prepares music for a mix of that many seconds.
+func newBed(m Music, seconds float64) (*bed, error) {
+	src := m.Sound
+	if err := src.Check(); err != nil {
 		return nil, fmt.Errorf("mix music: %w", err)
 	}
-	if d := a.Duration(); d > MaxLength {
-		return nil, fmt.Errorf("music of %s is longer than %s: %w", d.Round(time.Second), MaxLength, ErrMusic)
+	if s := src.Seconds(); s > MaxLength.Seconds() {
+		return nil, fmt.Errorf("music of %.0f s is longer than %s: %w", s, MaxLength, ErrMusic)
 	}
-	if len(a.Ch) > 2 {
-		a = a.Mono()
+	if src.Channels > 2 {
+		src = src.Mono()
 	}
-	a, err := dsp.Resample(a, Rate)
-	if err != nil {
-		return nil, fmt.Errorf("mix music: %w", err)
-	}
+	src = src.Checked()
+	b := &bed{src: src, len: src.Samples, piece: dsp.New(src.Rate, src.Channels, 0)}
 	if !m.Seamless && !m.Ends {
-		a = trim(a)
+		if err := b.trim(); err != nil {
+			return nil, fmt.Errorf("mix music: %w", err)
+		}
 	}
-	if a.Duration() < MinMusic {
-		return nil, fmt.Errorf("music of %s, at least %s are needed: %w", a.Duration().Round(time.Millisecond), MinMusic, ErrMusic)
+	rate := float64(src.Rate)
+	if s := float64(b.len) / rate; s < MinMusic.Seconds() {
+		return nil, fmt.Errorf("music of %.3f s, at least %s are needed: %w", s, MinMusic, ErrMusic)
 	}
-	b := &bed{audio: a, period: a.Len()}
-	if d := a.Len() - n; m.Ends && d >= -sameEnd && d <= sameEnd {
-		b.ends, b.period = true, max(a.Len(), n)
+	b.period = b.len
+	n := int(math.Ceil(seconds * rate))
+	if m.Ends && math.Abs(float64(b.len)/rate-seconds) <= sameEnd {
+		b.ends, b.period = true, max(b.len, n)
 		return b, nil
 	}
-	if !m.Seamless && a.Len() < n {
-		b.fade = min(samples(crossfade), a.Len()/4)
-		b.splice()
+	if !m.Seamless && b.len < n {
+		b.fade = min(int(crossfade*rate), b.len/4)
+		if err := b.splice(); err != nil {
+			return nil, fmt.Errorf("mix music: %w", err)
+		}
 	}
 	return b, nil
 }
 
-// loops is how often the music starts again within n samples.
-func (b *bed) loops(n int) int { return max(0, (n-1)/b.period) }
-
-// splice looks for the end point at which the overlap fits the beginning best,
-// so that beats meet beats, and remembers how alike the two are.
-func (b *bed) splice() {
-	const q = 8 // compare at 6 kHz
-	a := decimate(b.audio.Mono().Ch[0], q)
-	f := b.fade / q
-	head := a[:f]
-	best, at := math.Inf(-1), len(a)-f
-	for s := len(a) - f; s >= max(f, len(a)-f-samples(search)/q); s-- {
-		if c := correlation(head, a[s:s+f]); c > best+1e-9 {
-			best, at = c, s
-		}
-	}
-	b.period = min(at*q, b.audio.Len()-b.fade)
-	b.like = max(0, best)
+// loops is how often the music starts again within seconds.
+func (b *bed) loops(seconds float64) int {
+	return max(0, int(math.Ceil(seconds*float64(b.src.Rate))-1)/b.period)
 }
 
-// fill writes the music into out from its beginning, as often as needed.
-func (b *bed) fill(out dsp.Audio) {
-	n := out.Len()
-	for c := range out.Ch {
-		src := b.audio.Ch[min(c, len(b.audio.Ch)-1)]
-		for from := 0; from < n; from += b.period {
-			dst := out.Ch[c][from:]
-			k := min(len(dst), b.period+b.fade, len(src))
-			for i, v := range src[:k] {
-				dst[i] += v * b.weight(i, from > 0)
+// source is n samples of the music, as often as needed, at the rate of mixes and
+// in stereo.
+func (b *bed) source(n int) (dsp.Source, error) {
+	round := dsp.Source{
+		Rate: b.src.Rate, Channels: b.src.Channels, Read: b.read,
+		Samples: int(math.Ceil(float64(n) * float64(b.src.Rate) / Rate)),
+	}
+	out, err := round.Resample(Rate)
+	if err != nil {
+		return dsp.Source{}, fmt.Errorf("mix music: %w", err)
+	}
+	return stereo(out, n), nil
+}
+
+// read is the music repeated without end.
+func (b *bed) read(dst [][]float32, at int) error {
+	n := len(dst[0])
+	for c := range dst {
+		clear(dst[c])
+	}
+	for start := max(0, (at-b.fade)/b.period) * b.period; start < at+n; start += b.period {
+		lo := max(at, start)
+		hi := min(at+n, start+b.len, start+b.period+b.fade)
+		if lo >= hi {
+			continue
+		}
+		piece := b.room(hi - lo)
+		if err := b.src.Read(piece, b.from+lo-start); err != nil {
+			return err
+		}
+		for c := range dst {
+			out := dst[c][lo-at:]
+			for i, v := range piece[c] {
+				out[i] += v * b.weight(lo-start+i, start > 0)
 			}
 		}
 	}
+	return nil
+}
+
+// room is scratch for n samples of the source.
+func (b *bed) room(n int) [][]float32 {
+	for c := range b.piece.Ch {
+		if cap(b.piece.Ch[c]) < n {
+			b.piece.Ch[c] = make([]float32, n)
+		}
+		b.piece.Ch[c] = b.piece.Ch[c][:n]
+	}
+	return b.piece.Ch
+}
+
+// splice looks for the end point at which the overlap fits the beginning best,
+// so that beats meet beats, and remembers how alike the two are.
+func (b *bed) splice() error {
+	q := max(1, b.src.Rate/6000) // compare at about 6 kHz
+	f := b.fade / q
+	head, err := b.rhythm(0, f*q, q)
+	if err != nil {
+		return err
+	}
+	last := b.len/q - f // in steps of q
+	first := max(f, last-int(search*float64(b.src.Rate))/q)
+	tail, err := b.rhythm(first*q, (last+f)*q, q)
+	if err != nil {
+		return err
+	}
+	best, at := math.Inf(-1), last
+	for s := last; s >= first; s-- {
+		if c := correlation(head, tail[s-first:s-first+f]); c > best+1e-9 {
+			best, at = c, s
+		}
+	}
+	b.period = min(at*q, b.len-b.fade)
+	b.like = max(0, best)
+	return nil
+}
+
+// rhythm is samples [from, to) of the mean of the channels, q averaged into one:
+// enough of a filter to compare rhythm.
+func (b *bed) rhythm(from, to, q int) ([]float64, error) {
+	piece := b.room(to - from)
+	if err := b.src.Read(piece, b.from+from); err != nil {
+		return nil, err
+	}
+	out := make([]float64, (to-from)/q)
+	for _, ch := range piece {
+		for i := range out {
+			for _, v := range ch[i*q : (i+1)*q] {
+				out[i] += float64(v)
+			}
+		}
+	}
+	return out, nil
+}
+
+func correlation(a, b []float64) float64 {
+	ab, aa, bb := 0.0, 1e-12, 1e-12
+	for i, v := range a {
+		ab += v * b[i]
+		aa += v * v
+		bb += b[i] * b[i]
+	}
+	return ab / math.Sqrt(aa*bb)
 }
 
 // weight is the crossfade: equal power for strangers, and less in the middle
@@ -116,47 +195,40 @@ func (b *bed) weight(i int, fadeIn bool) float32 {
 	return float32(w * c)
 }
 
-// trim cuts silence off both ends; all silence leaves nothing.
-func trim(a dsp.Audio) dsp.Audio {
-	loud := func(i int) bool {
-		for _, ch := range a.Ch {
-			if math.Abs(float64(ch[i])) > silence {
-				return true
+// trim leaves silence at both ends out; all silence leaves nothing.
+func (b *bed) trim() error {
+	first, last := b.src.Samples, 0
+	err := b.src.Each(func(at int, ch [][]float32) error {
+		for _, x := range ch {
+			for i, v := range x {
+				if v > silence || v < -silence {
+					first, last = min(first, at+i), max(last, at+i+1)
+				}
 			}
 		}
-		return false
-	}
-	from, to := 0, a.Len()
-	for from < to && !loud(from) {
-		from++
-	}
-	for to > from && !loud(to-1) {
-		to--
-	}
-	out := dsp.Audio{Rate: a.Rate, Ch: make([][]float32, len(a.Ch))}
-	for c := range a.Ch {
-		out.Ch[c] = a.Ch[c][from:to]
-	}
-	return out
+		return nil
+	})
+	b.from, b.len = min(first, last), max(0, last-first)
+	return err
 }
 
-// decimate averages q samples into one: enough of a filter to compare rhythm.
-func decimate(x []float32, q int) []float64 {
-	out := make([]float64, len(x)/q)
-	for i := range out {
-		for _, v := range x[i*q : (i+1)*q] {
-			out[i] += float64(v)
+// stereo is the first n samples of src in two channels; what it lacks is silent.
+func stereo(src dsp.Source, n int) dsp.Source {
+	return dsp.Source{Rate: src.Rate, Channels: 2, Samples: n, Read: func(dst [][]float32, at int) error {
+		k := max(0, min(len(dst[0]), src.Samples-at))
+		for c := range dst {
+			clear(dst[c][k:])
 		}
-	}
-	return out
-}
-
-func correlation(a, b []float64) float64 {
-	ab, aa, bb := 0.0, 1e-12, 1e-12
-	for i, v := range a {
-		ab += v * b[i]
-		aa += v * v
-		bb += b[i] * b[i]
-	}
-	return ab / math.Sqrt(aa*bb)
+		if k == 0 {
+			return nil
+		}
+		into := [][]float32{dst[0][:k], dst[1][:k]}
+		if err := src.Read(into[:src.Channels], at); err != nil {
+			return err
+		}
+		if src.Channels == 1 {
+			copy(into[1], into[0])
+		}
+		return nil
+	}}
 }

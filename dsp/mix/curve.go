@@ -2,9 +2,8 @@ package mix
 
 import (
 	"math"
+	"sort"
 	"time"
-
-	"github.com/videomsg/videomsg/dsp"
 )
 
 // Ducking, offline and therefore with foresight: the music is down before the
@@ -62,20 +61,29 @@ func (c *curve) duck(speech []span, up float64) {
 	}
 }
 
-// apply multiplies a by gain dB and the curve.
-func (c *curve) apply(a dsp.Audio, gain float64) {
+// apply multiplies ch, which begins at sample at, by gain dB and the curve.
+func (c *curve) apply(ch [][]float32, at int, gain float64) {
 	g := math.Pow(10, gain/20)
-	k := 0
-	for i := range c.n {
-		w := g * c.fade(i)
+	over := samples(duckHold + duckRise)
+	k := sort.Search(len(c.spans), func(k int) bool { return at < c.spans[k].to+over })
+	up, down := math.Pow(10, c.up/20), math.Pow(10, -c.down/20)
+	for i := range ch[0] {
+		w := g * c.fade(at+i)
 		if c.down > 0 {
-			for k < len(c.spans) && i >= c.spans[k].to+samples(duckHold+duckRise) {
+			for k < len(c.spans) && at+i >= c.spans[k].to+over {
 				k++
 			}
-			w *= math.Pow(10, (c.up-(c.up+c.down)*c.depth(k, i))/20)
+			switch d := c.depth(k, at+i); d {
+			case 0:
+				w *= up
+			case 1:
+				w *= down
+			default:
+				w *= math.Pow(10, (c.up-(c.up+c.down)*d)/20)
+			}
 		}
-		for _, ch := range a.Ch {
-			ch[i] = float32(w * float64(ch[i]))
+		for _, x := range ch {
+			x[i] = float32(w * float64(x[i]))
 		}
 	}
 }

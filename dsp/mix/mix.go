@@ -84,7 +84,7 @@ func (p Plan) Length(voice time.Duration) time.Duration {
 
 // Music is what is put under the voice.
 type Music struct {
-	Audio dsp.Audio
+	Sound dsp.Source
 	// Seamless: the end runs into the beginning, to the sample, so it is repeated
 	// without a crossfade. Otherwise silence at the edges is trimmed and
 	// repetitions overlap where they fit best.
@@ -94,7 +94,7 @@ type Music struct {
 	Ends bool
 }
 
-// A Report says what Mix did.
+// A Report says what mixing did.
 type Report struct {
 	Voice       loudness.Stats // as it came
 	MusicBefore loudness.Stats // as it came, looped and cut
@@ -111,89 +111,75 @@ type Report struct {
 	Out           loudness.Report // normalising and limiting; Out.After is the mix
 }
 
-// Mix mixes. The voice keeps its level relative to the whole; mono becomes
-// both channels. With Volume 0 the result is the voice alone, without lead-in
-// and tail. A silent or empty voice counts as one at the target loudness.
-// Errors: those of Plan.Validate and dsp.Audio.Check, ErrMusic, and a result
-// longer than MaxLength.
-func Mix(voice dsp.Audio, m Music, p Plan) (dsp.Audio, Report, error) {
+// Stream is a mix of any length in little memory: it measures everything, reading
+// the voice and the music several times piece by piece and keeping about 2 kB for
+// every second, and returns a stream that makes the sound while it is read.
+// The voice keeps its level relative to the whole; mono becomes both channels.
+// With Volume 0 the result is the voice alone, without lead-in and tail. A silent
+// or empty voice counts as one at the target loudness. Errors: those of
+// Plan.Validate, Source.Check and Source.Read, ErrMusic, samples that are no
+// plausible numbers, and a result longer than MaxLength.
+func Stream(voice dsp.Source, m Music, p Plan) (dsp.Stream, Report, error) {
 	var r Report
 	if err := p.Validate(); err != nil {
-		return dsp.Audio{}, r, err
+		return dsp.Stream{}, r, err
 	}
 	voice, err := prepare(voice)
 	if err != nil {
-		return dsp.Audio{}, r, fmt.Errorf("mix voice: %w", err)
+		return dsp.Stream{}, r, fmt.Errorf("mix voice: %w", err)
 	}
-	if d := p.Length(voice.Duration()); d > MaxLength {
-		return dsp.Audio{}, r, fmt.Errorf("mix of %s is longer than %s", d.Round(time.Second), MaxLength)
+	spoken := time.Duration(voice.Seconds() * float64(time.Second))
+	if d := p.Length(spoken); d > MaxLength {
+		return dsp.Stream{}, r, fmt.Errorf("mix of %s is longer than %s", d.Round(time.Second), MaxLength)
 	}
-	if r.Voice, err = loudness.Measure(voice); err != nil {
-		return dsp.Audio{}, r, fmt.Errorf("mix voice: %w", err)
+	heard, err := listen(voice)
+	if err != nil {
+		return dsp.Stream{}, r, fmt.Errorf("mix voice: %w", err)
 	}
-	out := dsp.New(Rate, 2, samples(p.Length(voice.Duration())))
-	r.MusicGain = loudness.Floor
-	at := 0
+	r.Voice, r.MusicGain = heard.stats, loudness.Floor
+	whole := &sum{voice: voice, n: samples(p.Length(spoken))}
 	if p.Volume > 0 {
 		r.VoiceOffset = p.LeadIn
-		at = samples(p.LeadIn)
-		if err := lay(out, at, voice, m, p, &r); err != nil {
-			return dsp.Audio{}, r, err
+		whole.at = samples(p.LeadIn)
+		if err := whole.lay(heard, m, p, &r); err != nil {
+			return dsp.Stream{}, r, err
 		}
 	}
-	for c := range out.Ch {
-		from := voice.Ch[min(c, len(voice.Ch)-1)]
-		dst := out.Ch[c][min(at, out.Len()):]
-		for i := range min(len(from), len(dst)) {
-			dst[i] += from[i]
-		}
-	}
-	out, r.Out, err = loudness.Normalize(out, p.Target)
+	before, gap, err := whole.measure(heard)
 	if err != nil {
-		return dsp.Audio{}, r, fmt.Errorf("normalise mix: %w", err)
+		return dsp.Stream{}, r, fmt.Errorf("mix: %w", err)
 	}
-	return out, r, nil
+	r.SpeechToMusic = gap
+	fitted, err := loudness.Fit(whole.source(), before, p.Target)
+	if err != nil {
+		return dsp.Stream{}, r, fmt.Errorf("normalise mix: %w", err)
+	}
+	r.Out = fitted.Report
+	return fitted.Stream(), r, nil
 }
 
-// lay fills out with the music, levelled, faded and ducked; the voice will start
-// at sample at.
-func lay(out dsp.Audio, at int, voice dsp.Audio, m Music, p Plan, r *Report) error {
-	bed, err := newBed(m, out.Len())
+// Mix is Stream for a voice and a result that are held in memory.
+func Mix(voice dsp.Audio, m Music, p Plan) (dsp.Audio, Report, error) {
+	s, r, err := Stream(voice.Source(), m, p)
 	if err != nil {
-		return err
+		return dsp.Audio{}, r, err
 	}
-	bed.fill(out)
-	r.Loops = bed.loops(out.Len())
-	if r.MusicBefore, err = loudness.Measure(out); err != nil {
-		return fmt.Errorf("mix music: %w", err)
-	}
-	if out.Len() > 0 && r.MusicBefore.Integrated <= -70 {
-		return fmt.Errorf("music at %.0f LUFS is silent: %w", r.MusicBefore.Integrated, ErrMusic)
-	}
-	r.MusicGain = musicGain(p, r.Voice, r.MusicBefore)
-	curve := newCurve(p, out.Len(), bed.ends)
-	speech := speechSpans(voice)
-	if p.Duck {
-		curve.duck(shift(speech, at), raise(p))
-		r.Ducked = curve.up + curve.down
-	}
-	curve.apply(out, r.MusicGain)
-	r.SpeechToMusic = speechToMusic(voice, out, at, speech)
-	return nil
+	out, err := s.Audio()
+	return out, r, err
 }
 
-// prepare checks the voice and brings it to Rate and one or two channels.
-func prepare(voice dsp.Audio) (dsp.Audio, error) {
+// prepare brings the voice to Rate and one or two channels.
+func prepare(voice dsp.Source) (dsp.Source, error) {
 	if err := voice.Check(); err != nil {
-		return dsp.Audio{}, err
+		return dsp.Source{}, err
 	}
-	if len(voice.Ch) > 2 {
+	if s := voice.Seconds(); s > MaxLength.Seconds() {
+		return dsp.Source{}, fmt.Errorf("%.0f s is longer than %s", s, MaxLength)
+	}
+	if voice.Channels > 2 {
 		voice = voice.Mono()
 	}
-	if d := voice.Duration(); d > MaxLength {
-		return dsp.Audio{}, fmt.Errorf("%s is longer than %s", d.Round(time.Second), MaxLength)
-	}
-	return dsp.Resample(voice, Rate)
+	return voice.Checked().Resample(Rate)
 }
 
 const (

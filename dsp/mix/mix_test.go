@@ -78,7 +78,7 @@ func TestVolumeLaw(t *testing.T) {
 	for _, volume := range []float64{0.05, 0.3, 1} {
 		p := mix.Default()
 		p.Volume = volume
-		_, r := do(t, v, mix.Music{Audio: track(2, 0.3)}, p)
+		_, r := do(t, v, mix.Music{Sound: track(2, 0.3).Source()}, p)
 		want := r.Voice.Integrated - 20*(1-volume)
 		if got := r.MusicBefore.Integrated + r.MusicGain; math.Abs(got-want) > 0.01 {
 			t.Errorf("volume %.2f: music at %.2f LUFS, want %.2f", volume, got, want)
@@ -97,7 +97,7 @@ func TestVolumeLawIsAudible(t *testing.T) {
 	p.FadeIn, p.FadeOut, p.LeadIn, p.Tail = 0, 0, 3*time.Second, 0
 	for _, volume := range []float64{0.3, 0.6} {
 		p.Volume = volume
-		out, r := do(t, v, mix.Music{Audio: track(6, 2)}, p)
+		out, r := do(t, v, mix.Music{Sound: track(6, 2).Source()}, p)
 		lead := dsp.Audio{Rate: out.Rate, Ch: [][]float32{out.Ch[0][:2*48000], out.Ch[1][:2*48000]}}
 		voiceNow := r.Voice.Integrated + r.Out.Gain
 		if got, want := voiceNow-loudnessOf(t, lead), 20*(1-volume); math.Abs(got-want) > 0.5 {
@@ -114,7 +114,7 @@ func TestResultIsAtItsTarget(t *testing.T) {
 		for _, level := range []float64{0.003, 0.1, 3} {
 			p := mix.Default()
 			p.Target, p.Target.MaxGain = target, 40
-			out, r := do(t, voice(22050, 3, 1.3, level), mix.Music{Audio: track(2, 1/level)}, p)
+			out, r := do(t, voice(22050, 3, 1.3, level), mix.Music{Sound: track(2, 1/level).Source()}, p)
 			s, err := loudness.Measure(out)
 			if err != nil {
 				t.Fatal(err)
@@ -151,7 +151,7 @@ func TestVoiceOffsetAndLevel(t *testing.T) {
 	v := voice(48000, 4, 1, 0.1)
 	p := mix.Default()
 	p.Volume, p.LeadIn = 0.05, 1370*time.Millisecond
-	out, r := do(t, v, mix.Music{Audio: track(6, 0.3)}, p)
+	out, r := do(t, v, mix.Music{Sound: track(6, 0.3).Source()}, p)
 	if r.VoiceOffset != p.LeadIn || out.Duration() != p.Length(v.Duration()) {
 		t.Fatalf("offset %s, %s long", r.VoiceOffset, out.Duration())
 	}
@@ -182,7 +182,7 @@ func TestAccessibleKeepsTwentyUnits(t *testing.T) {
 	for _, volume := range []float64{0.3, 1} {
 		p := mix.Default()
 		p.Volume, p.Accessible = volume, true
-		_, r := do(t, v, mix.Music{Audio: track(7, 0.3)}, p)
+		_, r := do(t, v, mix.Music{Sound: track(7, 0.3).Source()}, p)
 		if gap := r.Voice.Integrated - r.MusicBefore.Integrated - r.MusicGain; gap < 20 {
 			t.Errorf("volume %.1f: music only %.1f LU under the voice", volume, gap)
 		}
@@ -204,7 +204,7 @@ func TestLoopHasNoSeam(t *testing.T) {
 		p := mix.Default()
 		p.FadeIn, p.FadeOut, p.LeadIn, p.Tail = 0, 0, 0, 0
 		// A silent voice leaves the music alone.
-		out, r := do(t, dsp.New(48000, 1, m.Audio.Len()+5*48000), mix.Music{Audio: m.Audio, Seamless: true}, p)
+		out, r := do(t, dsp.New(48000, 1, m.Audio.Len()+5*48000), mix.Music{Sound: m.Audio.Source(), Seamless: true}, p)
 		if r.Loops != 1 {
 			t.Fatalf("%d loops, want 1", r.Loops)
 		}
@@ -228,7 +228,7 @@ func TestLoopHasNoSeam(t *testing.T) {
 			}
 			p := mix.Default()
 			p.FadeIn, p.FadeOut, p.LeadIn, p.Tail = 0, 0, 0, 0
-			out, r := do(t, dsp.New(48000, 1, 8*48000), mix.Music{Audio: tone}, p)
+			out, r := do(t, dsp.New(48000, 1, 8*48000), mix.Music{Sound: tone.Source()}, p)
 			if r.Loops < 2 {
 				t.Fatalf("%s: %d loops", name, r.Loops)
 			}
@@ -258,7 +258,7 @@ func TestMusicThatEndsIsNotFaded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, r := do(t, v, mix.Music{Audio: m.Audio, Ends: true}, p)
+	out, r := do(t, v, mix.Music{Sound: m.Audio.Source(), Ends: true}, p)
 	if r.Loops != 0 {
 		t.Errorf("%d loops", r.Loops)
 	}
@@ -289,7 +289,7 @@ func TestDucking(t *testing.T) {
 	}
 	p := mix.Default()
 	p.Duck = true
-	out, r := do(t, v, mix.Music{Audio: tone}, p)
+	out, r := do(t, v, mix.Music{Sound: tone.Source()}, p)
 	if math.Abs(r.Ducked-6) > 1e-9 || r.SpeechToMusic < 10 {
 		t.Errorf("ducked by %.1f dB, speech to music %.1f LU", r.Ducked, r.SpeechToMusic)
 	}
@@ -326,7 +326,7 @@ func TestDucking(t *testing.T) {
 }
 
 func TestOddInputs(t *testing.T) {
-	good := mix.Music{Audio: track(1, 0.3)}
+	good := mix.Music{Sound: track(1, 0.3).Source()}
 	for name, v := range map[string]dsp.Audio{
 		"nothing":      dsp.New(48000, 1, 0),
 		"one sample":   {Rate: 48000, Ch: [][]float32{{0.5}}},
@@ -367,21 +367,21 @@ func TestRefusals(t *testing.T) {
 	v := voice(48000, 1, 1, 0.1)
 	for name, m := range map[string]mix.Music{
 		"no music":   {},
-		"empty":      {Audio: dsp.New(48000, 2, 0)},
-		"10 ms":      {Audio: track(0.01, 0.3)},
-		"silent":     {Audio: dsp.New(48000, 2, 480000)},
-		"NaN":        {Audio: dsp.Audio{Rate: 48000, Ch: [][]float32{constant(float32(math.NaN()), 48000)}}},
-		"1 Hz":       {Audio: dsp.New(1, 1, 100)},
-		"9 channels": {Audio: dsp.New(48000, 9, 48000)},
+		"empty":      {Sound: dsp.New(48000, 2, 0).Source()},
+		"10 ms":      {Sound: track(0.01, 0.3).Source()},
+		"silent":     {Sound: dsp.New(48000, 2, 480000).Source()},
+		"NaN":        {Sound: dsp.Audio{Rate: 48000, Ch: [][]float32{constant(float32(math.NaN()), 48000)}}.Source()},
+		"1 Hz":       {Sound: dsp.New(1, 1, 100).Source()},
+		"9 channels": {Sound: dsp.New(48000, 9, 48000).Source()},
 	} {
 		if _, _, err := mix.Mix(v, m, mix.Default()); err == nil {
 			t.Errorf("%s was mixed", name)
 		}
 	}
-	if _, _, err := mix.Mix(v, mix.Music{Audio: dsp.New(48000, 2, 480000)}, mix.Default()); !errors.Is(err, mix.ErrMusic) {
+	if _, _, err := mix.Mix(v, mix.Music{Sound: dsp.New(48000, 2, 480000).Source()}, mix.Default()); !errors.Is(err, mix.ErrMusic) {
 		t.Errorf("silent music: %v, want ErrMusic", err)
 	}
-	if _, _, err := mix.Mix(dsp.New(4000, 1, 4000*3*3600), mix.Music{Audio: track(1, 1)}, mix.Default()); err == nil {
+	if _, _, err := mix.Mix(dsp.New(4000, 1, 4000*3*3600), mix.Music{Sound: track(1, 1).Source()}, mix.Default()); err == nil {
 		t.Error("3 hours were mixed")
 	}
 	for name, change := range map[string]func(*mix.Plan){
@@ -399,7 +399,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		p := mix.Default()
 		change(&p)
-		if _, _, err := mix.Mix(v, mix.Music{Audio: track(1, 1)}, p); err == nil {
+		if _, _, err := mix.Mix(v, mix.Music{Sound: track(1, 1).Source()}, p); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
 	}

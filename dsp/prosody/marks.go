@@ -3,6 +3,8 @@ package prosody
 import (
 	"math"
 	"slices"
+
+	"github.com/videomsg/videomsg/dsp"
 )
 
 // Pulses are followed by correlation: in every voiced stretch the strongest peak
@@ -26,7 +28,7 @@ const (
 )
 
 // mark fills Marks and Runs.
-func (t *Track) mark(src Source, tick func(float64) error) error {
+func (t *Track) mark(src dsp.Source, tick func(float64) error) error {
 	if src.Samples == 0 {
 		return nil
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/videomsg/videomsg/dsp"
 )
 
 // The pitch tracker: normalised cross-correlation of a 20 ms window with itself
@@ -289,7 +291,7 @@ func (t *pitchTracker) path(low, high float64) []float32 {
 }
 
 // analysisPass reads the source once and gathers everything but the marks.
-func analysisPass(src Source, tick func(float64) error) (*Track, error) {
+func analysisPass(src dsp.Source, tick func(float64) error) (*Track, error) {
 	t := &Track{Rate: src.Rate, Samples: src.Samples, Hop: hopSeconds, polarity: 1}
 	if src.Samples == 0 {
 		return t, nil

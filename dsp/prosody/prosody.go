@@ -47,7 +47,7 @@ func Apply(a dsp.Audio, p Plan, progress func(done float64) error) (dsp.Audio, T
 	for c := range out.Ch {
 		out.Ch[c] = make([]float32, 0, guess)
 	}
-	tm, rep, err := Stream(FromAudio(a), p, progress, func(b dsp.Audio) error {
+	tm, rep, err := Stream(a.Source(), p, progress, func(b dsp.Audio) error {
 		for c := range b.Ch {
 			out.Ch[c] = append(out.Ch[c], b.Ch[c]...)
 		}
@@ -64,8 +64,8 @@ func Apply(a dsp.Audio, p Plan, progress func(done float64) error) (dsp.Audio, T
 // emit in blocks of about 100 ms, whose samples are reused afterwards. Beside
 // the blocks it keeps about 50 bytes for every 5 ms. Errors from src.Read, emit
 // and progress end the work and are returned wrapped.
-func Stream(src Source, p Plan, progress func(done float64) error, emit func(dsp.Audio) error) (TimeMap, Report, error) {
-	if err := src.check(); err != nil {
+func Stream(src dsp.Source, p Plan, progress func(done float64) error, emit func(dsp.Audio) error) (TimeMap, Report, error) {
+	if err := src.Check(); err != nil {
 		return nil, Report{}, fmt.Errorf("change prosody: %w", err)
 	}
 	if err := p.Validate(); err != nil {
@@ -108,7 +108,7 @@ func Stream(src Source, p Plan, progress func(done float64) error, emit func(dsp
 }
 
 // copyThrough emits the source as it is.
-func copyThrough(src Source, send func([][]float32) error, tick func(float64) error) error {
+func copyThrough(src dsp.Source, send func([][]float32) error, tick func(float64) error) error {
 	block := src.Rate
 	buf := make([][]float32, src.Channels)
 	for at := 0; at < src.Samples; at += block {
@@ -132,7 +132,7 @@ func copyThrough(src Source, send func([][]float32) error, tick func(float64) er
 	return nil
 }
 
-func newSynth(src Source, t *Track, p Plan, w *warp, emit func([][]float32) error) *synth {
+func newSynth(src dsp.Source, t *Track, p Plan, w *warp, emit func([][]float32) error) *synth {
 	f := float64(src.Rate)
 	s := &synth{
 		track: t, plan: p, warp: w, win: newWindow(src, p.changesTime()), rate: f, hop: unvoicedHop * f,

@@ -285,7 +285,7 @@ func TestStreamEqualsApplyAndStops(t *testing.T) {
 	want, _, _ := apply(t, s.Audio, p)
 	var got []float32
 	last := 0.0
-	_, _, err := prosody.Stream(prosody.FromAudio(s.Audio), p, func(done float64) error {
+	_, _, err := prosody.Stream(s.Audio.Source(), p, func(done float64) error {
 		if done < last || done > 1 {
 			t.Errorf("progress went from %g to %g", last, done)
 		}
@@ -304,10 +304,10 @@ func TestStreamEqualsApplyAndStops(t *testing.T) {
 	}); !errors.Is(err, stop) {
 		t.Errorf("stopped by progress: %v", err)
 	}
-	if _, _, err := prosody.Stream(prosody.FromAudio(s.Audio), p, nil, func(dsp.Audio) error { return stop }); !errors.Is(err, stop) {
+	if _, _, err := prosody.Stream(s.Audio.Source(), p, nil, func(dsp.Audio) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("stopped by emit: %v", err)
 	}
-	src := prosody.FromAudio(s.Audio)
+	src := s.Audio.Source()
 	src.Read = func([][]float32, int) error { return stop }
 	if _, _, err := prosody.Stream(src, p, nil, func(dsp.Audio) error { return nil }); !errors.Is(err, stop) {
 		t.Errorf("stopped by Read: %v", err)
@@ -345,7 +345,7 @@ func TestBadSound(t *testing.T) {
 				return
 			}
 			// The same through a source that nobody has looked at.
-			_, _, err = prosody.Stream(prosody.FromAudio(c.in), rate(0.8), nil, func(dsp.Audio) error { return nil })
+			_, _, err = prosody.Stream(c.in.Source(), rate(0.8), nil, func(dsp.Audio) error { return nil })
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Stream: error %v does not say %q", err, c.want)
 			}

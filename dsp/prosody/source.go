@@ -6,57 +6,10 @@ import (
 	"github.com/videomsg/videomsg/dsp"
 )
 
-// Source is sound that is read piece by piece, possibly more than once.
-//
-// Read fills every dst[c] with samples [at, at+len(dst[c])) of channel c; the
-// range lies inside [0, Samples). Analysis and synthesis each go through the
-// source in pieces of about a second, mostly forward. An error from Read ends
-// the work and is returned wrapped: this is one of the two places where a caller
-// stops it. Samples that are NaN, infinite or beyond dsp.MaxLevel are an error.
-type Source struct {
-	Rate     int
-	Channels int
-	Samples  int
-	Read     func(dst [][]float32, at int) error
-}
-
-// FromAudio is a Source that reads a.
-func FromAudio(a dsp.Audio) Source {
-	return Source{
-		Rate: a.Rate, Channels: len(a.Ch), Samples: a.Len(),
-		Read: func(dst [][]float32, at int) error {
-			for c := range dst {
-				copy(dst[c], a.Ch[c][at:])
-			}
-			return nil
-		},
-	}
-}
-
-func (s Source) check() error {
-	if err := dsp.CheckRate(s.Rate); err != nil {
-		return err
-	}
-	if s.Channels < 1 || s.Channels > dsp.MaxChannels {
-		return fmt.Errorf("audio has %d channels, not 1 to %d", s.Channels, dsp.MaxChannels)
-	}
-	if s.Samples < 0 || s.Samples > maxSamples {
-		return fmt.Errorf("audio has %d samples, not 0 to %d", s.Samples, maxSamples)
-	}
-	if s.Read == nil {
-		return fmt.Errorf("audio source has no Read function")
-	}
-	return nil
-}
-
-// maxSamples bounds the length so that the analysis of one source cannot fill
-// memory: three hours at 48 kHz.
-const maxSamples = 3 * 3600 * 48000
-
 // window is the part of a source that is in memory, zero outside [0, Samples).
 // Positions are absolute; x(a, b) slices the mean of the channels.
 type window struct {
-	src    Source
+	src    dsp.Source
 	lo, hi int         // loaded range; may reach outside the source
 	ch     [][]float32 // per channel, hi-lo samples
 	check  bool        // samples are looked at for damage
@@ -69,7 +22,7 @@ type window struct {
 	dlo int
 }
 
-func newWindow(src Source, decimate bool) *window {
+func newWindow(src dsp.Source, decimate bool) *window {
 	w := &window{src: src, ahead: src.Rate, ch: make([][]float32, src.Channels)}
 	if decimate {
 		w.q = max(1, (src.Rate+6000)/12000)

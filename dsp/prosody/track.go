@@ -52,10 +52,10 @@ func Analyze(a dsp.Audio) (*Track, error) {
 	if err := a.Check(); err != nil {
 		return nil, fmt.Errorf("analyse speech: %w", err)
 	}
-	return analyze(FromAudio(a), func(float64) error { return nil })
+	return analyze(a.Source(), func(float64) error { return nil })
 }
 
-func analyze(src Source, tick func(float64) error) (*Track, error) {
+func analyze(src dsp.Source, tick func(float64) error) (*Track, error) {
 	t, err := analysisPass(src, func(f float64) error { return tick(0.7 * f) })
 	if err != nil {
 		return nil, err

@@ -110,12 +110,18 @@ func (e *Writer) Close() error {
 
 // Encode writes a whole file.
 func Encode(w io.Writer, a dsp.Audio, e Encoding) error {
-	f := Format{Rate: a.Rate, Channels: len(a.Ch), Encoding: e}
-	enc, err := NewWriter(w, f, int64(a.Len()))
+	return EncodeStream(w, dsp.Stream{Rate: a.Rate, Channels: len(a.Ch), Samples: a.Len(), Each: func(emit func([][]float32) error) error {
+		return emit(a.Ch)
+	}}, e)
+}
+
+// EncodeStream writes a whole file while its samples are made.
+func EncodeStream(w io.Writer, s dsp.Stream, e Encoding) error {
+	enc, err := NewWriter(w, Format{Rate: s.Rate, Channels: s.Channels, Encoding: e}, int64(s.Samples))
 	if err != nil {
 		return err
 	}
-	if err := enc.Write(a.Ch); err != nil {
+	if err := s.Each(enc.Write); err != nil {
 		return err
 	}
 	return enc.Close()

@@ -79,7 +79,7 @@ func (j Job) sound(ctx context.Context, limit int) (data []byte, name, mediaType
 	} {
 		path := filepath.Join(j.Dir, f.name)
 		args := append([]string{"-nostdin", "-v", "error", "-y", "-f", "wav", "-i", "pipe:0", "-map_metadata", "-1", "-ac", "1"}, f.args...)
-		if err := ffmpeg.RunWithAudio(ctx, ffmpeg.Cmd{Name: "ffmpeg", Package: "ffmpeg", Args: append(args, path), Dir: j.Dir}, j.Voice); err != nil {
+		if err := ffmpeg.RunWithAudio(ctx, ffmpeg.Cmd{Name: "ffmpeg", Package: "ffmpeg", Args: append(args, path), Dir: j.Dir}, j.Voice.Source().Stream()); err != nil {
 			return nil, "", "", fmt.Errorf("encode voice: %w", err)
 		}
 		if data, err = os.ReadFile(path); err != nil {

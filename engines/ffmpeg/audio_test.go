@@ -44,7 +44,7 @@ func convert(t *testing.T, a dsp.Audio, name string, args ...string) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	args = append(append([]string{"-v", "error", "-nostdin", "-f", "wav", "-i", "pipe:0"}, args...), "file:"+path)
-	if err := ffmpeg.RunWithAudio(t.Context(), ffmpeg.Cmd{Name: "ffmpeg", Args: args}, a); err != nil {
+	if err := ffmpeg.RunWithAudio(t.Context(), ffmpeg.Cmd{Name: "ffmpeg", Args: args}, a.Source().Stream()); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(path)
@@ -179,7 +179,7 @@ func TestEncodeMP3(t *testing.T) {
 	needFFmpeg(t)
 	for _, in := range []dsp.Audio{tone(48000, 2, 2), tone(24000, 1, 2), tone(44100, 1, 2)} {
 		var b bytes.Buffer
-		if err := ffmpeg.EncodeMP3(t.Context(), &b, in); err != nil {
+		if err := ffmpeg.EncodeMP3(t.Context(), &b, in.Source().Stream()); err != nil {
 			t.Fatal(err)
 		}
 		if kbit := float64(b.Len()) * 8 / 2 / 1000; math.Abs(kbit-192) > 8 {
@@ -198,7 +198,7 @@ func TestEncodeMP3(t *testing.T) {
 		}
 	}
 	for name, a := range map[string]dsp.Audio{"nothing": {}, "3 channels": dsp.New(48000, 3, 100), "NaN": {Rate: 48000, Ch: [][]float32{{float32(math.NaN())}}}} {
-		if err := ffmpeg.EncodeMP3(t.Context(), &bytes.Buffer{}, a); err == nil {
+		if err := ffmpeg.EncodeMP3(t.Context(), &bytes.Buffer{}, a.Source().Checked().Stream()); err == nil {
 			t.Errorf("%s was encoded", name)
 		}
 	}

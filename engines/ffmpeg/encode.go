@@ -2,6 +2,7 @@ package ffmpeg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,15 +22,15 @@ const MP3Bitrate = 192
 // kbit/s stream may have; others become 48 kHz.
 var mp3Rates = [...]int{32000, 44100, 48000}
 
-// EncodeMP3 writes a as MP3 of constant bitrate, with the header that lets
-// players cut the encoder's delay. a has one or two channels. It needs ffmpeg
+// EncodeMP3 writes s as MP3 of constant bitrate, with the header that lets
+// players cut the encoder's delay. s has one or two channels. It needs ffmpeg
 // with libmp3lame; without ffmpeg it fails with engines.ErrUnavailable.
-func EncodeMP3(ctx context.Context, w io.Writer, a dsp.Audio) (err error) {
-	if err := a.Check(); err != nil {
+func EncodeMP3(ctx context.Context, w io.Writer, s dsp.Stream) (err error) {
+	if err := dsp.CheckRate(s.Rate); err != nil {
 		return fmt.Errorf("encode mp3: %w", err)
 	}
-	if len(a.Ch) > 2 {
-		return fmt.Errorf("encode mp3: %d channels, at most 2", len(a.Ch))
+	if s.Channels < 1 || s.Channels > 2 {
+		return fmt.Errorf("encode mp3: %d channels, not 1 or 2", s.Channels)
 	}
 	dir, err := os.MkdirTemp("", "videomsg-encode-")
 	if err != nil {
@@ -40,7 +41,7 @@ func EncodeMP3(ctx context.Context, w io.Writer, a dsp.Audio) (err error) {
 	if err != nil {
 		return fmt.Errorf("encode mp3: %w", err)
 	}
-	rate := a.Rate
+	rate := s.Rate
 	if !slices.Contains(mp3Rates[:], rate) {
 		rate = 48000
 	}
@@ -48,7 +49,7 @@ func EncodeMP3(ctx context.Context, w io.Writer, a dsp.Audio) (err error) {
 	err = RunWithAudio(ctx, Cmd{Name: "ffmpeg", Package: "ffmpeg", Args: []string{
 		"-nostdin", "-v", "error", "-f", "wav", "-i", "pipe:0", "-map_metadata", "-1", "-c:a", "libmp3lame",
 		"-b:a", strconv.Itoa(MP3Bitrate) + "k", "-ar", strconv.Itoa(rate), "-id3v2_version", "0", "-f", "mp3", "file:" + path,
-	}}, a)
+	}}, s)
 	if err != nil {
 		return fmt.Errorf("encode mp3: %w", err)
 	}
@@ -63,18 +64,23 @@ func EncodeMP3(ctx context.Context, w io.Writer, a dsp.Audio) (err error) {
 	return nil
 }
 
-// RunWithAudio runs c with a on its standard input, as a WAVE file of float
+// RunWithAudio runs c with s on its standard input, as a WAVE file of float
 // samples. Errors are those of Run.
-func RunWithAudio(ctx context.Context, c Cmd, a dsp.Audio) error {
+func RunWithAudio(ctx context.Context, c Cmd, s dsp.Stream) error {
 	r, w := io.Pipe()
 	c.Stdin = r
+	var made error
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		// An error here is the pipe's, which Run reports as the program's end.
-		w.CloseWithError(wav.Encode(w, a, wav.Float32))
+		made = wav.EncodeStream(w, s, wav.Float32)
+		w.CloseWithError(made)
 	})
 	err := Run(ctx, c)
 	r.Close() // sets the writer free when the program did not read everything
 	wg.Wait()
+	// A pipe that the program closed is reported as the program's end.
+	if made != nil && !errors.Is(made, io.ErrClosedPipe) {
+		return made
+	}
 	return err
 }
