@@ -34,7 +34,8 @@ type config struct {
 	Avatar      avatarConfig
 	Cutout      cutout.Config
 	Roles       roles
-	BulkTasks   int            // bulk tasks in the pipeline at once
+	BulkTasks   int // bulk tasks in the pipeline at once
+	EventsMB    int
 	Workers     map[string]int // per stage; 0 or absent is the stage's own number
 	Pending     map[string]int // per stage, over all processes; likewise
 
@@ -152,6 +153,7 @@ func settings() []setting {
 		{"NATS_LISTEN", "", "host:port on which the embedded broker serves other processes; empty for none", str(func(c *config) *string { return &c.Broker.Listen })},
 		{"NATS_SYNC", "false", "fsync before every acknowledgement instead of every second", flagged(func(c *config) *bool { return &c.Broker.Sync })},
 		{"NATS_REPLICAS", "", "copies of streams and buckets: 1, 3 or 5; empty keeps what there is, or makes 1", number(1, 5, func(c *config) *int { return &c.Broker.Replicas })},
+		{"EVENTS_MAX_MB", "4096", "MiB of events that the stream holds; new tasks are refused before it drops unfinished ones", number(1, 1<<20, func(c *config) *int { return &c.EventsMB })},
 		{"CACHE_TTL", "30m", "how long a processed picture is used again for the same request", duration(func(c *config) *time.Duration { return &c.Broker.CacheTTL })},
 		{"STORAGE_BACKEND", "jetstream", "where blobs go: jetstream, local or s3", oneOf(func(c *config) *string { return &c.Storage.Backend }, "jetstream", "local", "s3")},
 		{"STORAGE_ROOT_PATH", "", "directory of the local backend; empty is DATA_DIR/blobs", str(func(c *config) *string { return &c.Storage.Root })},
@@ -297,6 +299,7 @@ func loadConfig(getenv func(string) string, as ...string) (config, error) {
 		}
 	}
 	c.Broker.Name = "videomsg"
+	c.Broker.MaxBytes = int64(c.EventsMB) << 20
 	c.Broker.Bind = !c.Declare
 	c.Broker.DataDir = filepath.Join(c.DataDir, "broker")
 	if c.Avatar.Key == "" {

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,7 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/videomsg/videomsg/consumers"
 	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/gateway"
 	"github.com/videomsg/videomsg/objectstore"
 	"github.com/videomsg/videomsg/objectstore/dirstore"
 	"github.com/videomsg/videomsg/status"
@@ -175,6 +182,41 @@ func TestServiceSweepsAndKeepsRoom(t *testing.T) {
 	var problem struct{ Code string }
 	if code := call(t, http.MethodPost, s.url+"/api/image/process", ct, body, &problem); code != http.StatusServiceUnavailable || problem.Code != "STORAGE_FULL" {
 		t.Errorf("a full disk is answered %d %s", code, problem.Code)
+	}
+}
+
+// TestFullEventStreamTakesNoTasks fills the stream with requests that nobody has
+// worked off. Another task would push one out.
+func TestFullEventStreamTakesNoTasks(t *testing.T) {
+	env := map[string]string{"DATA_DIR": t.TempDir(), "EVENTS_MAX_MB": "1", "STORAGE_BACKEND": "local"}
+	conf, err := loadConfig(func(k string) string { return env[k] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := open(t.Context(), slog.New(slog.DiscardHandler), conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	const tasks = 32
+	for i := range tasks {
+		e := events.New(fmt.Sprintf("t%d", i), "image", events.Requested, nil, events.Job{Request: events.Request{Owner: strings.Repeat("x", 30_000)}})
+		if err := a.pub.Publish(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := a.broker.Events.CreateOrUpdateConsumer(t.Context(), jetstream.ConsumerConfig{Durable: consumers.ConsumerName("image"), FilterSubject: "vm.image.requested.*", AckPolicy: jetstream.AckExplicitPolicy}); err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(a.api(gateway.NewFeed(a.log)))
+	defer srv.Close()
+	ct, body := form(t, map[string]any{"image": portraitPNG(t, 128), "background": "office"})
+	var problem struct{ Code string }
+	if code := call(t, http.MethodPost, srv.URL+"/api/image/process", ct, body, &problem); code != http.StatusServiceUnavailable || problem.Code != "STORAGE_FULL" {
+		t.Errorf("a full stream is answered %d %s", code, problem.Code)
+	}
+	if info, err := a.broker.Events.Info(t.Context()); err != nil || info.State.Msgs != tasks {
+		t.Errorf("%d of %d requests are left, %v", info.State.Msgs, tasks, err)
 	}
 }
 
