@@ -173,7 +173,7 @@ func (a *attempt) try(ctx context.Context, t *Try) {
 	switch {
 	case err == nil:
 		t.Outcome = "ready"
-		t.Err = a.handOn(last, res)
+		t.Err = a.handOn(last, t, res, own)
 	case errors.Is(err, errCanceled):
 		t.Outcome, t.Err = "canceled", a.m.Ack() // Dispatch has ended the task
 	case ctx.Err() != nil:
@@ -301,8 +301,9 @@ func (a *attempt) sayProgress() {
 	}
 }
 
-// handOn publishes the fact, then the request that follows from it.
-func (a *attempt) handOn(ctx context.Context, res Result) error {
+// handOn publishes the fact, then the request that follows from it. When another
+// run of the same work was faster, its result counts and ours is removed.
+func (a *attempt) handOn(ctx context.Context, t *Try, res Result, own *run) error {
 	job := a.e.Job.Clone()
 	n := a.note()
 	n.Engine, n.Skipped, n.Cache, n.Credit, n.Remarks, n.Native = res.Engine, res.Skipped, res.Cache, res.Credit, res.Remarks, res.Native
@@ -319,10 +320,22 @@ func (a *attempt) handOn(ctx context.Context, res Result) error {
 	slices.Sort(n.Artifacts)
 	job.Notes = append(job.Notes, n)
 	ready := a.after(a.e, events.Ready, job)
-	if err := a.say(ctx, ready, ready.Next()); err != nil {
+	var first bool
+	err := a.insist(ctx, func(ctx context.Context) (err error) {
+		if first, err = a.Publish.First(ctx, ready); err != nil || !first {
+			return err
+		}
+		return a.Publish.Publish(ctx, ready.Next())
+	})
+	switch {
+	case err != nil:
 		return errors.Join(err, a.m.NakWithDelay(time.Second)) // resume says the rest
+	case first:
+		return a.m.Ack()
+	case !a.resume(ctx, t):
+		return a.m.NakWithDelay(time.Second)
 	}
-	return a.m.Ack()
+	return errors.Join(t.Err, own.discard(ctx))
 }
 
 // lasting is the context of what must be said even when ctx ends, which says that
@@ -333,12 +346,12 @@ func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	return last, func() { stop(); cancel() }
 }
 
-// say publishes evs and keeps at it, with the request in hand, while the broker
-// cannot store them: the work is done, and giving it back would count as a delivery
-// that ended without an answer.
-func (a *attempt) say(ctx context.Context, evs ...events.Event) error {
+// insist calls f, which publishes, and keeps at it with the request in hand while
+// the broker cannot store: the work is done, and giving it back would count as a
+// delivery that ended without an answer.
+func (a *attempt) insist(ctx context.Context, f func(context.Context) error) error {
 	once, done := context.WithTimeout(ctx, heartbeat)
-	err := a.Publish.Publish(once, evs...)
+	err := f(once)
 	done()
 	if !producers.Transient(err) {
 		return err
@@ -350,7 +363,7 @@ func (a *attempt) say(ctx context.Context, evs ...events.Event) error {
 	defer close(alive)
 	for producers.Transient(err) && ctx.Err() == nil {
 		a.Log.WarnContext(ctx, "the broker does not store", "task", a.e.Task, "stage", a.st.Name, "err", err)
-		err = a.Publish.Publish(ctx, evs...)
+		err = f(ctx)
 	}
 	return err
 }
@@ -363,7 +376,7 @@ func (a *attempt) giveUp(ctx context.Context, cause error) error {
 	n.Problem = &p
 	job.Notes = append(job.Notes, n)
 	failed := a.after(a.e, events.Failed, job)
-	if err := a.say(ctx, failed, failedTask(failed)); err != nil {
+	if err := a.insist(ctx, func(ctx context.Context) error { return a.Publish.Publish(ctx, failed, failedTask(failed)) }); err != nil {
 		return errors.Join(err, a.m.NakWithDelay(time.Second))
 	}
 	return a.m.TermWithReason(clip(cause.Error(), 200))

@@ -61,6 +61,8 @@ type Result struct {
 // Publisher is what Serve needs to hand on results and to put work off.
 type Publisher interface {
 	Publish(ctx context.Context, evs ...events.Event) error
+	// First says e and whether nobody has said it before with another Job.
+	First(ctx context.Context, e events.Event) (bool, error)
 	// Later has the stream say e at a time.
 	Later(ctx context.Context, e events.Event, at time.Time) error
 }

@@ -164,17 +164,18 @@ func TestTasksGoTheirWay(t *testing.T) {
 	}
 }
 
-// forgetful fails after the first event of the first publications.
+// forgetful stores the first facts and fails then.
 type forgetful struct {
 	Publisher
 	left atomic.Int32
 }
 
-func (p *forgetful) Publish(ctx context.Context, evs ...events.Event) error {
-	if len(evs) > 1 && p.left.Add(-1) >= 0 {
-		return errors.Join(p.Publisher.Publish(ctx, evs[0]), errors.New("connection lost"))
+func (p *forgetful) First(ctx context.Context, e events.Event) (bool, error) {
+	first, err := p.Publisher.First(ctx, e)
+	if p.left.Add(-1) >= 0 {
+		err = errors.Join(err, errors.New("connection lost"))
 	}
-	return p.Publisher.Publish(ctx, evs...)
+	return first, err
 }
 
 func TestHalfPublishedResultIsNotWorkedTwice(t *testing.T) {

@@ -250,6 +250,53 @@ func TestRunsKeepApartAndCleanUp(t *testing.T) {
 	}
 }
 
+// TestRunThatLosesLeavesNothing has another run of the same work say its result
+// first, as when a worker sleeps beyond its lease. Its result goes on, whole.
+func TestRunThatLosesLeavesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	store, err := natsstore.New(t.Context(), f.BlobJS, broker.BucketBlobs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blobs := Blobs{Store: store}
+	put := func(ctx context.Context, what string) events.Blob {
+		b, err := blobs.PutJSON(ctx, objectstore.Intermediates, "t", "image", "made", what)
+		if err != nil {
+			t.Error(err)
+		}
+		return b
+	}
+	theirs := make(chan events.Blob, 1)
+	f.serve(t, Stage{Name: "image", Run: func(ctx context.Context, w Work) (Result, error) {
+		ours := put(ctx, "ours")
+		other, _ := newRun(t.Context())
+		b := put(other, "theirs")
+		theirs <- b
+		job := events.Job{Blobs: map[string]events.Blob{"made": b}, Notes: []events.Note{{Stage: "image", Artifacts: []string{"made"}}}}
+		err := f.pub.Publish(ctx, events.New("t", "image", events.Ready, []string{"voice"}, job)) // and there it dies
+		return Result{Blobs: map[string]events.Blob{"made": ours}}, err
+	}}, Stage{Name: "voice", Run: func(ctx context.Context, w Work) (Result, error) {
+		return Result{}, blobs.JSON(ctx, w.Job, "made", new(string))
+	}})
+	if err := f.pub.Submit(t.Context(), "t", []string{"image", "voice"}, "", events.Job{}); err != nil {
+		t.Fatal(err)
+	}
+	e := f.wait(t, events.Task, events.Ended, "t")
+	if b := <-theirs; e.Verb != events.TaskCompleted || e.Job.Blobs["made"] != b {
+		t.Errorf("%s with %+v, want %+v", e.Verb, e.Job.Blobs, b)
+	}
+	f.outcome(t, "resumed")
+	if err := store.List(t.Context(), "intermediates/", func(i objectstore.Info) bool {
+		if i.Key != e.Job.Blobs["made"].Key {
+			t.Errorf("%s is left of the run that lost", i.Key)
+		}
+		return true
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestOrdersArePlacedOnce has many runs of one task order at the same time, most
 // of which never hear the answer.
 func TestOrdersArePlacedOnce(t *testing.T) {

@@ -2,6 +2,7 @@
 package producers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,25 +30,38 @@ const patience = 30 * time.Second
 // a prefix of evs may be stored; publishing all again is harmless.
 func (p Publisher) Publish(ctx context.Context, evs ...events.Event) error {
 	for _, e := range evs {
-		if err := p.publish(ctx, e); err != nil {
-			return fmt.Errorf("publish %s: %w", e.ID(), err)
+		if _, err := p.publish(ctx, e, false); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// First publishes e and reports whether it is what the stream has: false when
+// somebody else has said it before, with another Job.
+func (p Publisher) First(ctx context.Context, e events.Event) (bool, error) {
+	return p.publish(ctx, e, true)
 }
 
 // perTry is how long one answer is waited for: it may be lost with the server
 // that owed it.
 const perTry = 3 * time.Second
 
-func (p Publisher) publish(ctx context.Context, e events.Event) error {
+// publish stores e; whether it was the first is found out only when asked for.
+func (p Publisher) publish(ctx context.Context, e events.Event, ask bool) (first bool, err error) {
 	header, data, err := events.Encode(e)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return patiently(ctx, func(ctx context.Context) error {
-		return p.try(ctx, e, &nats.Msg{Subject: e.Subject(), Header: header, Data: data})
+	err = patiently(ctx, func(ctx context.Context) (err error) {
+		// A message is not reused: an answer that comes late belongs to the old one.
+		first, err = p.try(ctx, e, &nats.Msg{Subject: e.Subject(), Header: header, Data: data}, ask)
+		return err
 	})
+	if err != nil {
+		return false, fmt.Errorf("publish %s: %w", e.ID(), err)
+	}
+	return first, nil
 }
 
 // patiently calls f until it succeeds, fails for good, or patience is at its end.
@@ -94,15 +108,14 @@ func (p Publisher) Later(ctx context.Context, e events.Event, at time.Time) erro
 	return nil
 }
 
-// try publishes once. A message is not reused: an answer that comes late belongs
-// to the old one.
-func (p Publisher) try(ctx context.Context, e events.Event, m *nats.Msg) error {
-	_, err := p.JS.PublishMsg(ctx, m,
+// try publishes once.
+func (p Publisher) try(ctx context.Context, e events.Event, m *nats.Msg, ask bool) (first bool, err error) {
+	ack, err := p.JS.PublishMsg(ctx, m,
 		jetstream.WithMsgID(e.ID()), jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithRetryAttempts(0))
-	if refused(err) {
-		return p.said(ctx, e)
+	if refused(err) || err == nil && ack.Duplicate && ask {
+		return p.said(ctx, e, m.Data)
 	}
-	return err
+	return err == nil, err
 }
 
 // refused reports whether the stream says that the subject has its event.
@@ -116,18 +129,22 @@ func refused(err error) bool {
 // its way, which may yet be lost with the leader that has it.
 var errUnsettled = errors.New("the same event is on its way")
 
-// said returns nil when the stream really has the event that it refused. A
-// replicated stream also refuses while another copy is proposed only.
-func (p Publisher) said(ctx context.Context, e events.Event) error {
+// said reports whether it is data that the stream has on the subject of e, which it
+// refused. An error is that it has nothing: a replicated stream also refuses while
+// another copy is proposed only.
+func (p Publisher) said(ctx context.Context, e events.Event, data []byte) (bool, error) {
 	s, err := p.JS.Stream(ctx, stream)
 	if err != nil {
-		return err
+		return false, err
 	}
-	_, err = s.GetLastMsgForSubject(ctx, e.Subject())
+	m, err := s.GetLastMsgForSubject(ctx, e.Subject())
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return errUnsettled
+		return false, errUnsettled
 	}
-	return err
+	if err != nil {
+		return false, err
+	}
+	return bytes.Equal(m.Data, data), nil
 }
 
 // inProcess is the answer to a message id whose first message is proposed but not
