@@ -30,7 +30,9 @@ func findEye(l *layer, f face.Face, left bool) *eye {
 		a, b = in, out
 	}
 	e := &eye{}
-	e.half = clamp(math.Hypot(b.X-a.X, b.Y-a.Y)/2, 0.16, 0.30)
+	// The corners are found less surely than the pupils are; an eye is about 0.47
+	// of their distance wide.
+	e.half = lerp(clamp(math.Hypot(b.X-a.X, b.Y-a.Y)/2, 0.16, 0.30), 0.235, 0.4)
 	e.tilt = clamp((b.Y-a.Y)/(b.X-a.X+1e-9), -0.3, 0.3)
 	midX := lerp((a.X+b.X)/2, pupil.X, 0.25)
 	e.centre = face.Point{X: lerp(pupil.X, midX, 0.35), Y: pupil.Y}
@@ -40,31 +42,27 @@ func findEye(l *layer, f face.Face, left bool) *eye {
 	return e
 }
 
-// upperLid is how far above the pupil the lid's skin begins: where, going up,
-// the darkness of iris and lashes is left behind.
+// upperLid is how far above the pupil the lid's skin begins: where, coming down
+// from the brow, the skin ends in lashes or in the white of the eye.
 func (e *eye) upperLid(l *layer, fr face.Frame, gap float64) float64 {
-	const rows, step, typical = 24, 0.01, 0.105
+	const rows, step, typical = 22, 0.01, 0.105
 	var profile [rows]float64
-	dark, skin := math.Inf(1), 0.0
 	for j := range profile {
 		for k := -4; k <= 4; k++ {
 			du := 0.11 * float64(k) * e.half
 			x, y := fr.Pixel(e.centre.X+du, e.centre.Y-step*float64(j)+du*e.tilt)
 			profile[j] += float64(l.y.at(float32(x), float32(y))) / 9
 		}
-		if d := step * float64(j); d < 0.12 {
-			dark = min(dark, profile[j])
-		}
-		if d := step * float64(j); d > 0.05 && d < 0.75*gap {
-			skin = max(skin, profile[j])
-		}
 	}
+	top := int(clamp(0.62*gap/step, 14, rows-1)) // still below the brow
+	skin := percentile(slices.Clone(profile[11:top+1]), 0.6)
+	dark := slices.Min(profile[:12])
 	if skin < dark+12 {
 		return typical // too little contrast to tell
 	}
-	for j := 5; j < rows; j++ {
-		if profile[j] > lerp(dark, skin, 0.72) {
-			return clamp(step*float64(j), 0.07, 0.15)
+	for j := top; j > 5; j-- {
+		if math.Abs(profile[j]-skin) > 0.3*(skin-dark) {
+			return clamp(step*float64(j+1), 0.08, 0.15)
 		}
 	}
 	return typical
@@ -149,7 +147,11 @@ func (e *eye) grain(l *layer, fr face.Frame, fill []float32, inside []bool) {
 				n++
 			}
 		}
-		d := float64(l.y.p[y*l.y.w+x]) - float64(sum)/float64(n)
+		mean := float64(sum) / float64(n)
+		if math.Abs(mean-float64(fill[k])) > 0.3*float64(fill[k]) {
+			continue // not a cheek: hair, glasses, the picture's edge
+		}
+		d := float64(l.y.p[y*l.y.w+x]) - mean
 		fill[k] += float32(d / (1 + (d/6)*(d/6)*(d/6)*(d/6))) // what is stronger is a hair or a fold
 	}
 }

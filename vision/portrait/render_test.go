@@ -232,7 +232,7 @@ func TestBlinkHidesTheEyes(t *testing.T) {
 	if !measuring {
 		t.Skip("a measurement; run without -race")
 	}
-	for name, do := range map[string]drawn.Options{"light": {}, "very dark": {Tone: 1}, "tilted": {Tilt: 0.2}} {
+	for name, do := range map[string]drawn.Options{"light": {}, "very dark": {Tone: 1, Smile: 1}, "glasses": {Glasses: true, Tone: 0.4}, "tilted": {Tilt: 0.2}} {
 		do.W, do.H, do.Size = 400, 400, 0.2
 		_, truth := drawn.Portrait(do)
 		tk := posed(t, do, Options{W: 400, H: 400}, nil)
@@ -249,6 +249,20 @@ func TestBlinkHidesTheEyes(t *testing.T) {
 		}
 		if open, shut := spread("rest"), spread("blink"); shut > 0.35*open {
 			t.Errorf("%s: contrast across the iris is %.0f open and %.0f shut, want it gone", name, open, shut)
+		}
+		// nothing of the open lid's lashes is left above the closed ones
+		lashes := func(pose string) float64 {
+			p := poseOf(pose)
+			tk.pose(f, &p)
+			lo, hi := 255.0, 0.0
+			for dy := -0.17 * truth.IOD; dy < -0.01*truth.IOD; dy++ {
+				v := float64(f.Y[int(truth.EyeL.Y+dy)*400+int(truth.EyeL.X)])
+				lo, hi = min(lo, v), max(hi, v)
+			}
+			return hi - lo
+		}
+		if open, shut := lashes("rest"), lashes("blink"); shut > 0.35*open {
+			t.Errorf("%s: contrast of the lid is %.0f open and %.0f shut, want it gone", name, open, shut)
 		}
 	}
 }
