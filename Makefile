@@ -106,8 +106,8 @@ deploy-check: ## Read deploy/ with the parsers of Docker Compose and Prometheus
 	@cd deploy/check && $(GO) run . ..
 
 .PHONY: cluster
-cluster: setup ## Three brokers, two gateways, two workers a stage: 200 tasks while nodes restart
-	CLUSTER=1 $(GO) test -count 1 -timeout 30m -v -run TestCluster ./internal/deploytest
+cluster: setup ## Three brokers, S3, two gateways, two workers a stage: 200 videos while nodes restart
+	@server=$${S3_SERVER:-$$(sh scripts/s3server.sh)} && CLUSTER=1 S3_SERVER=$$server $(GO) test -count 1 -timeout 30m -v -run TestCluster ./internal/deploytest
 
 .PHONY: clean
 clean: ## Remove what was built

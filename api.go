@@ -150,7 +150,8 @@ func (a *app) engineStates(ctx context.Context) []gateway.EngineState {
 
 // eraser removes what is kept of tasks.
 func (a *app) eraser() *erase.Eraser {
-	return &erase.Eraser{Log: a.log, JS: a.broker.JS, Events: a.broker.Events, Blobs: a.blobs, Stages: a.stageNames(), Outside: a.avatars.erase()}
+	outside := slices.Concat(a.avatars.erase(), a.shadows.erase())
+	return &erase.Eraser{Log: a.log, JS: a.broker.JS, Events: a.broker.Events, Blobs: a.blobs, Stages: a.stageNames(), Outside: outside}
 }
 
 func (a *app) stageNames() []string {

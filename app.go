@@ -56,6 +56,7 @@ type app struct {
 	profiles *profile.Registry
 	removers cutout.Chain
 	avatars  avatars
+	shadows  shadows
 	temp     string // where attempts and uploads keep files
 }
 
@@ -85,25 +86,29 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 	if a.faces, err = face.NewDetector(); err != nil {
 		return nil, fmt.Errorf("face detector: %w", err)
 	}
-	if a.studio, err = speech.New(speechEngines(c, a.mayUse)); err != nil {
+	serving := c.serving()
+	if a.studio, err = speech.New(speechEngines(serving, a.mayUse)); err != nil {
 		return nil, fmt.Errorf("speech engines: %w", err)
 	}
 	var refiners cutout.Chain
-	if a.removers, refiners, err = mattingEngines(ctx, log, c); err != nil {
+	if a.removers, refiners, err = mattingEngines(ctx, log, serving); err != nil {
 		return nil, err
 	}
 	a.profiles = openProfiles(a.broker.Profiles, a.blobs, a.studio)
-	if a.avatars, err = openAvatars(c.Avatar, a.faces, a.broker.Orders); err != nil {
+	if a.avatars, err = openAvatars(serving.Avatar, a.faces, a.broker.Orders); err != nil {
 		return nil, fmt.Errorf("avatar engines: %w", err)
 	}
 	if a.temp, err = tempDir(c); err != nil {
+		return nil, err
+	}
+	if err = a.openShadows(c); err != nil {
 		return nil, err
 	}
 	if a.stages, err = a.table(refiners); err != nil {
 		return nil, err
 	}
 	for i, st := range a.stages {
-		a.stages[i] = a.traces.stage(st)
+		a.stages[i] = a.traces.stage(a.shadows.stage(st))
 	}
 	a.runner = &consumers.Runner{
 		Log: log, JS: a.broker.JS, Events: a.broker.Events, Publish: a.pub,
@@ -131,6 +136,9 @@ func (a *app) close() {
 		}
 		cancel()
 	}
+	if err := a.shadows.close(); err != nil {
+		a.log.Error("close engines in the shadow", "err", err)
+	}
 	if a.studio != nil {
 		if err := a.studio.Close(); err != nil {
 			a.log.Error("close speech engines", "err", err)
@@ -151,11 +159,11 @@ func (a *app) table(refine cutout.Chain) (_ []consumers.Stage, err error) {
 		}
 	}
 	table := []consumers.Stage{
-		image.Stage(blobs, a.faces, a.removers, refine),
-		voice.Stage(blobs, a.studio.Speak, ownSpeech),
+		image.Stage(blobs, a.faces, a.shadows.image.Beside(a.shadows.runner, a.removers), refine),
+		voice.Stage(blobs, a.shadows.speaker(a.studio.Speak), ownSpeech),
 		prosody.Stage(blobs),
 		bgm.Stage(blobs, musicLibrary{blobs}.find),
-		video.Stage(blobs, a.avatars.chain(), video.Config{Key: key, Generator: "videomsg " + version(), WebM: c.Avatar.WebM, Threads: runtime.GOMAXPROCS(0)}),
+		video.Stage(blobs, a.shadows.video.Beside(a.shadows.runner, a.avatars.chain()), video.Config{Key: key, Generator: "videomsg " + version(), WebM: c.Avatar.WebM, Threads: runtime.GOMAXPROCS(0)}),
 	}
 	for i := range table {
 		if n := c.Workers[table[i].Name]; n > 0 {

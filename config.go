@@ -33,6 +33,7 @@ type config struct {
 	Speech      speechConfig
 	Avatar      avatarConfig
 	Cutout      cutout.Config
+	Shadow      shadowConfig
 	Roles       roles
 	BulkTasks   int // bulk tasks in the pipeline at once
 	EventsMB    int
@@ -197,6 +198,10 @@ func settings() []setting {
 		{"VIDEO_WEBM", "false", "make a WebM (VP9, Opus) beside each MP4", flagged(func(c *config) *bool { return &c.Avatar.WebM })},
 		{"PROVENANCE_KEY", "", "file of the Ed25519 key that signs the provenance records, made when missing; empty is DATA_DIR/provenance.pem", str(func(c *config) *string { return &c.Avatar.Key })},
 		{"OPENVOICE_SERVICE_URL", "", "voice cloning service", str(func(c *config) *string { return &c.Speech.OpenVoiceURL })},
+		{"SHADOW_IMAGE", "", "engine that runs in the shadow of the matting chain, on the same pictures and without a say: rembg or local", shadowEngine(func(c *config) *string { return &c.Shadow.Image }, "rembg", "local")},
+		{"SHADOW_VOICE", "", "the same for speech: voicevox, openjtalk or espeak-ng", shadowEngine(func(c *config) *string { return &c.Shadow.Voice }, "voicevox", "openjtalk", "espeak-ng")},
+		{"SHADOW_VIDEO", "", "the same for videos: lipsync, portrait or still", shadowEngine(func(c *config) *string { return &c.Shadow.Video }, "lipsync", "portrait", "still")},
+		{"SHADOW_PERCENT", "100", "share of the tasks that engines in the shadow see", number(0, 100, func(c *config) *int { return &c.Shadow.Percent })},
 		{"OPEN_JTALK_DIC", "", "dictionary of Open JTalk; empty is Debian's", str(func(c *config) *string { return &c.Speech.Dictionary })},
 		{"OPEN_JTALK_VOICE", "", "HTS voice of Open JTalk; empty looks in Debian's place and in DATA_DIR/voices", str(func(c *config) *string { return &c.Speech.Voice })},
 	}
@@ -311,6 +316,7 @@ func loadConfig(getenv func(string) string, as ...string) (config, error) {
 	if c.Storage.Backend == "s3" && c.Storage.Bucket == "" {
 		errs = append(errs, errors.New("S3_BUCKET_NAME is required for STORAGE_BACKEND=s3"))
 	}
+	errs = append(errs, c.Shadow.check(c))
 	c.Gateway.Production = c.Environment == "production"
 	if c.Roles.has("gateway") {
 		errs = append(errs, c.checkGateway())

@@ -42,7 +42,7 @@ func giveUp(t *testing.T, dir string) (tasks []string) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := status.Rebuild(t.Context(), b.Events, status.Store{KV: b.Status}); err != nil {
+	if _, err := status.Rebuild(t.Context(), b.Events, status.Store{KV: b.Status}, false); err != nil {
 		t.Fatal(err)
 	}
 	return tasks

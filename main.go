@@ -33,6 +33,7 @@ type commands struct {
 	MCP       mcpCmd       `cmd:"" name:"mcp" help:"Serve the matting tools remove_background and refine_segmentation to MCP clients."`
 	Verify    verifyCmd    `cmd:"" help:"Check the signed provenance record inside a video."`
 	Cost      costCmd      `cmd:"" help:"Calculate what videos cost with your prices."`
+	Shadow    shadowCmd    `cmd:"" help:"Compare engines that ran in the shadow of others."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 

@@ -238,10 +238,12 @@ func about(e events.Event) string {
 	return strings.Join(parts, ", ")
 }
 
-type rebuildCmd struct{}
+type rebuildCmd struct {
+	ReplaceNewer bool `help:"Replace documents of a newer program as well, after a rollback that stays."`
+}
 
 // Run folds the stream again and puts the status bucket right.
-func (rebuildCmd) Run(e *env) error {
+func (c rebuildCmd) Run(e *env) error {
 	conf, err := loadConfig(e.getenv)
 	if err != nil {
 		return err
@@ -251,10 +253,10 @@ func (rebuildCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	r, err := status.Rebuild(e.ctx, b.Events, status.Store{KV: b.Status})
+	r, err := status.Rebuild(e.ctx, b.Events, status.Store{KV: b.Status}, c.ReplaceNewer)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stdout, "%d events, %d tasks: %d identical, %d missing, %d different\n", r.Events, r.Tasks, r.Identical, r.Missing, r.Different)
+	fmt.Fprintf(e.stdout, "%d events, %d tasks: %d identical, %d missing, %d different, %d newer\n", r.Events, r.Tasks, r.Identical, r.Missing, r.Different, r.Newer)
 	return nil
 }

@@ -330,7 +330,7 @@ func TestErasureLeavesNothingPersonal(t *testing.T) {
 	if l := decode[taskList](t, h.do("GET", "/api/tasks", nil)); len(l.Items) != 1 || l.Items[0].TaskID != kept {
 		t.Errorf("list: %+v", l.Items)
 	}
-	r, err := status.Rebuild(t.Context(), h.b.Events, status.Store{KV: h.b.Status})
+	r, err := status.Rebuild(t.Context(), h.b.Events, status.Store{KV: h.b.Status}, false)
 	if err != nil || r.Different+r.Missing != 0 {
 		t.Errorf("rebuild: %+v, %v", r, err)
 	}

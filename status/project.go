@@ -183,9 +183,13 @@ func (p *projector) write(ctx context.Context, c *change) {
 	if err != nil && ctx.Err() == nil {
 		p.log.ErrorContext(ctx, "projection", "task", c.task, "err", err)
 	}
+	again := time.Second
+	if errors.Is(err, ErrNewer) {
+		again = time.Minute // a newer projector takes them
+	}
 	for _, m := range c.msgs {
 		if err != nil {
-			err = errors.Join(err, m.NakWithDelay(time.Second))
+			err = errors.Join(err, m.NakWithDelay(again))
 		} else if err := m.Ack(); err != nil {
 			p.log.WarnContext(ctx, "projection", "task", c.task, "err", err) // comes again, and says nothing new
 		}

@@ -19,17 +19,24 @@ type Rebuilding struct {
 	Identical int // documents that were right
 	Missing   int // documents that had to be made
 	Different int // documents that had to be replaced
+	Newer     int // documents that a newer program has written, and events of one
 	// UpTo is the stream sequence the comparison is about; documents that already
 	// contain newer events are left to the projector.
 	UpTo uint64
 }
 
 // Rebuild folds the whole stream again and puts right every document that
-// differs from the result. It may run beside a projector.
-func Rebuild(ctx context.Context, stream jetstream.Stream, s Store) (Rebuilding, error) {
+// differs from the result. It may run beside a projector. What a newer program has
+// written is left alone, unless replaceNewer says that there will be none any more.
+func Rebuild(ctx context.Context, stream jetstream.Stream, s Store, replaceNewer bool) (Rebuilding, error) {
 	var r Rebuilding
-	tasks := map[string]Task{}
+	tasks, newer := map[string]Task{}, map[string]bool{}
 	err := Replay(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{events.AllSubjects}}, func(e events.Event, seq uint64) error {
+		if e.Version > events.Version {
+			r.Newer++
+			newer[e.Task] = true
+			return nil
+		}
 		t, _ := Apply(tasks[e.Task], e, seq)
 		tasks[e.Task] = t
 		r.Events++
@@ -41,14 +48,17 @@ func Rebuild(ctx context.Context, stream jetstream.Stream, s Store) (Rebuilding,
 	}
 	r.Tasks = len(tasks)
 	for id, want := range tasks {
-		if err := s.mend(ctx, &r, id, want); err != nil {
+		if newer[id] && !replaceNewer {
+			continue
+		}
+		if err := s.mend(ctx, &r, id, want, replaceNewer); err != nil {
 			return r, err
 		}
 	}
 	return r, nil
 }
 
-func (s Store) mend(ctx context.Context, r *Rebuilding, id string, want Task) error {
+func (s Store) mend(ctx context.Context, r *Rebuilding, id string, want Task, replaceNewer bool) error {
 	b, err := json.Marshal(want)
 	if err != nil {
 		return err
@@ -68,8 +78,13 @@ func (s Store) mend(ctx context.Context, r *Rebuilding, id string, want Task) er
 		r.Identical++
 		return nil
 	}
-	if have, err := decode(e.Value()); err == nil && have.Seq > r.UpTo {
+	have, err := decode(e.Value())
+	switch {
+	case err == nil && have.Seq > r.UpTo:
 		return nil // the projector is ahead of us
+	case errors.Is(err, ErrNewer) && !replaceNewer:
+		r.Newer++
+		return nil
 	}
 	r.Different++
 	if _, err := s.KV.Update(ctx, id, b, e.Revision()); err != nil && !errors.Is(err, jetstream.ErrKeyRevisionMismatch) {

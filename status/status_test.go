@@ -2,6 +2,7 @@ package status
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -211,7 +212,7 @@ func TestRebuildMakesTheSameDocuments(t *testing.T) {
 	check := func(want Rebuilding) {
 		t.Helper()
 		want.Events, want.Tasks, want.UpTo = total, n, uint64(total)
-		got, err := Rebuild(t.Context(), b.Events, s)
+		got, err := Rebuild(t.Context(), b.Events, s, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,4 +251,44 @@ func lastSeq(t *testing.T, b *broker.Broker, task string) uint64 {
 		t.Fatal(err)
 	}
 	return m.Sequence
+}
+
+// TestNewerDocumentsAreLeftAlone puts a document of a newer program beside ours:
+// this program must neither show nor replace it, until it is told that the newer
+// one will not come back.
+func TestNewerDocumentsAreLeftAlone(t *testing.T) {
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	b, err := broker.Open(t.Context(), log, broker.Config{DataDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	s := Store{KV: b.Status}
+	newer := fmt.Appendf(nil, `{"schema":%d,"id":"t1","steps":["another shape"]}`, SchemaVersion+1)
+	if _, err := b.Status.Create(t.Context(), "t1", newer); err != nil {
+		t.Fatal(err)
+	}
+	list := life("t1", events.TaskCompleted)
+	if err := (producers.Publisher{JS: b.JS}).Publish(t.Context(), list...); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Get(t.Context(), "t1"); !errors.Is(err, ErrNewer) {
+		t.Errorf("get: %v", err)
+	}
+	if err := s.project(t.Context(), newRecent(), "t1", []Said{{list[0], 1}}); !errors.Is(err, ErrNewer) {
+		t.Errorf("project: %v", err)
+	}
+	r, err := Rebuild(t.Context(), b.Events, s, false)
+	if err != nil || r.Newer != 1 || r.Different != 0 {
+		t.Errorf("rebuild: %+v, %v", r, err)
+	}
+	if e, err := b.Status.Get(t.Context(), "t1"); err != nil || string(e.Value()) != string(newer) {
+		t.Errorf("the newer document became %s, %v", e.Value(), err)
+	}
+	if r, err = Rebuild(t.Context(), b.Events, s, true); err != nil || r.Different != 1 {
+		t.Errorf("rebuild for good: %+v, %v", r, err)
+	}
+	if got, _, err := s.Get(t.Context(), "t1"); err != nil || got.State() != Completed {
+		t.Errorf("after it: %+v, %v", got, err)
+	}
 }

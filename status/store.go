@@ -14,6 +14,10 @@ import (
 // ErrNotFound says that no event of the task has been projected.
 var ErrNotFound = errors.New("task not found")
 
+// ErrNewer says that a document was written by a program that knows more of tasks
+// than this one. It is left as it is.
+var ErrNewer = errors.New("written by a newer program")
+
 // Store keeps the documents in a KV bucket, one key per task. It may be used by
 // any number of processes at once.
 type Store struct{ KV jetstream.KeyValue }
@@ -37,14 +41,20 @@ func (s Store) Get(ctx context.Context, id string) (Task, uint64, error) {
 	return t, e.Revision(), nil
 }
 
+// decode reads a document. The schema comes first: a newer one may have another
+// shape altogether.
 func decode(b []byte) (t Task, err error) {
-	if err := json.Unmarshal(b, &t); err != nil {
+	var head struct {
+		Schema int `json:"schema"`
+	}
+	if err := json.Unmarshal(b, &head); err != nil {
 		return Task{}, err
 	}
-	if t.Schema > SchemaVersion {
-		return Task{}, fmt.Errorf("written by a newer program (schema %d)", t.Schema)
+	if head.Schema > SchemaVersion {
+		return Task{}, fmt.Errorf("schema %d: %w", head.Schema, ErrNewer)
 	}
-	return t, nil
+	err = json.Unmarshal(b, &t)
+	return t, err
 }
 
 // Said is an event and where it stands in the stream.

@@ -190,7 +190,7 @@ func (s *stand) documents(ctx context.Context, b *broker.Broker, complain func(s
 			return ctx.Err()
 		}
 	}
-	r, err := status.Rebuild(ctx, b.Events, status.Store{KV: b.Status})
+	r, err := status.Rebuild(ctx, b.Events, status.Store{KV: b.Status}, false)
 	if err != nil {
 		return err
 	}

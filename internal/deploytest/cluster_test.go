@@ -1,14 +1,18 @@
 package deploytest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +21,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"golang.org/x/image/draw"
 
 	"github.com/videomsg/videomsg/internal/keys"
 )
@@ -130,10 +135,54 @@ func newCluster(t *testing.T) (dir, url string, nodes []*node) {
 	return dir, strings.Join(urls, ","), nodes
 }
 
-// TestCluster runs the deployment on one machine: three brokers, two gateways, two
-// workers per stage, and 200 tasks over HTTP while brokers, gateways and workers
-// restart one by one. Every accepted task must complete, and no request may fail
-// that a retry does not heal.
+// newS3 starts the S3 server that S3_SERVER names, with one bucket, and returns the
+// environment that leads to it.
+func newS3(t *testing.T) []string {
+	t.Helper()
+	dir, port := t.TempDir(), freePorts(t, 1)[0]
+	if err := os.MkdirAll(filepath.Join(dir, "data", "videomsg"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), os.Getenv("S3_SERVER"), "--port", port, "--region", "us-west-2", "posix", filepath.Join(dir, "data")) //nolint:gosec // the operator names it
+	cmd.Env = append(clean(), "ROOT_ACCESS_KEY=testkey", "ROOT_SECRET_KEY=testsecret")
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("S3 server: %v", err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		if _, _, err := (client{url: "http://" + port}).do(t.Context(), "GET", "/", "", nil); err == nil {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("S3 server: %v", err)
+		}
+	}
+	return []string{
+		"STORAGE_BACKEND=s3", "S3_BUCKET_NAME=videomsg", "S3_ENDPOINT_URL=http://" + port, "AWS_REGION=us-west-2",
+		"AWS_ACCESS_KEY_ID=testkey", "AWS_SECRET_ACCESS_KEY=testsecret", "AWS_EC2_METADATA_DISABLED=true",
+	}
+}
+
+// small is the sample portrait at a size that costs little.
+func small(t *testing.T) []byte {
+	t.Helper()
+	src, err := jpeg.Decode(strings.NewReader(read(t, "../../testdata/portrait/sample.jpg")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dst := image.NewRGBA(image.Rect(0, 0, 160, 160))
+	draw.ApproxBiLinear.Scale(dst, dst.Rect, src, src.Bounds(), draw.Src, nil)
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, dst, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// TestCluster runs the deployment on one machine: three brokers, an S3 server, two
+// gateways, two workers per stage, and 200 videos over HTTP while brokers, gateways
+// and workers restart one by one. Every accepted task must complete, and no request
+// may fail that a retry does not heal. The videos are short and do not move, so that
+// two cores can make them.
 func TestCluster(t *testing.T) {
 	if os.Getenv("CLUSTER") == "" {
 		t.Skip("make cluster")
@@ -143,18 +192,19 @@ func TestCluster(t *testing.T) {
 	if out, err := run(t, append(as(dir, "operator", url), "NATS_REPLICAS=3"), "bootstrap"); err != nil {
 		t.Fatalf("bootstrap: %v\n%s", err, out)
 	}
-	secret := filepath.Join(dir, "jwt_secret")
+	secret, s3 := filepath.Join(dir, "jwt_secret"), newS3(t)
 	env := func(role string) []string {
-		e := append(as(dir, role, url), "STORAGE_BACKEND=local", "STORAGE_ROOT_PATH="+filepath.Join(dir, "blobs"), "RATE_GENERATE=100000", "RATE_WRITES=100000")
+		e := slices.Concat(as(dir, role, url), s3, []string{"RATE_GENERATE=100000", "RATE_WRITES=100000"})
 		if role == "gateway" {
 			e = append(e, "JWT_SECRET_KEY_FILE="+secret)
 		}
 		return e
 	}
 	gateways := []*process{serve(t, "gateway", env("gateway")...), serve(t, "gateway", env("gateway")...)}
+	roles := []string{"video", "voice", "status", "image", "prosody", "bgm"}
 	var workers []*process
 	for range 2 {
-		for _, role := range append([]string{"status"}, stageNames...) {
+		for _, role := range roles {
 			workers = append(workers, serve(t, role, env(role)...))
 		}
 	}
@@ -163,7 +213,10 @@ func TestCluster(t *testing.T) {
 		addresses[i].Store(&g.url)
 	}
 	tok := token(t, secret)
-	portrait := read(t, "../../testdata/portrait/sample.jpg")
+	portrait := small(t)
+	fields := map[string]string{
+		"text": "はい。", "consent": "true", "aspect": "source", "background": "original", "bgm_type": "none", "require": "video=still",
+	}
 
 	// Submit from four clients, each request with a key, so that trying again is
 	// harmless, and at the other gateway after a failure.
@@ -178,7 +231,7 @@ func TestCluster(t *testing.T) {
 				ok := false
 				for try := range 60 {
 					c := client{*addresses[(i+try)%2].Load(), tok}
-					ct, body := form(t, map[string]string{"consent": "true"}, []byte(portrait))
+					ct, body := form(t, fields, portrait)
 					id, err := c.submit(t.Context(), ct, body, fmt.Sprintf("cluster-%d", i))
 					if err == nil {
 						mu.Lock()
@@ -215,6 +268,12 @@ func TestCluster(t *testing.T) {
 				addresses[i].Store(&p.url)
 			}
 			_ = workers[i].cmd.Process.Kill()
+			p, err := start(t, roles[i], env(roles[i])...)
+			if err != nil {
+				t.Errorf("%s: %v", roles[i], err)
+				return
+			}
+			t.Cleanup(p.stop)
 		}
 	}()
 	for i := range tasks {
@@ -237,7 +296,7 @@ func TestCluster(t *testing.T) {
 	c := client{*addresses[0].Load(), tok}
 	states := map[string]int{}
 	for id := range unique {
-		states[fmt.Sprint(c.await(t, id, 10*time.Minute)["status"])]++
+		states[fmt.Sprint(c.await(t, id, 20*time.Minute)["status"])]++
 	}
 	t.Logf("%d tasks, %d retries of clients, ended as %v", len(unique), retries.Load(), states)
 	if states["completed"] != tasks {
@@ -245,11 +304,11 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-// submit sends a picture to be processed, the stage that costs least.
+// submit asks for a video.
 func (c client) submit(ctx context.Context, contentType string, body interface{ Read([]byte) (int, error) }, key string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/api/image/process", body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/api/video/generate", body)
 	if err != nil {
 		return "", err
 	}

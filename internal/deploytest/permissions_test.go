@@ -61,7 +61,10 @@ func matrix() []check {
 	add("voice", "pub", true, "$KV.vm_profiles.p")
 	add("video", "pub", false, "$KV.vm_profiles.p", "$JS.API.DIRECT.GET.KV_vm_profiles.$KV.vm_profiles.p")
 	add("video", "pub", true, "$KV.vm_orders.video.t")
-	add("image", "pub", false, "$KV.vm_orders.video.t")
+	add("gateway", "pub", true, "$KV.vm_orders.avatar.t", "$JS.API.DIRECT.GET.KV_vm_orders.$KV.vm_orders.avatar.t")
+	for _, u := range []string{"image", "voice", "prosody", "bgm", "status", "notify"} {
+		add(u, "pub", false, "$KV.vm_orders.video.t")
+	}
 	add("status", "pub", true, "$KV.vm_status.t", "$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.status", "$JS.ACK.VM_EVENTS.status.1.1.1.1.1")
 	add("status", "pub", false, "vm.task.ended.t", "vm.image.ready.t", "vm.image.requested.t", "$O.vm_blobs.C.x", "$JS.API.DIRECT.GET.OBJ_vm_blobs",
 		"$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.task", "$JS.API.STREAM.PURGE.KV_vm_status", "$KV.vm_profiles.p")

@@ -1,20 +1,12 @@
 #!/bin/sh
 # Tests s3store against a real S3 server, versitygw, over http and over https.
-# It builds the server once (two minutes) and starts it on free ports. The server
-# is installed as a program, never a requirement of this module.
+# It starts the server, which scripts/s3server.sh builds once, on free ports.
 #
 #   test.sh -bench   measures bench/objectstore over http instead
 #   S3_SERVER=/path/to/versitygw  use this binary instead of building it
 set -eu
-version=v1.8.0
-bin=${XDG_CACHE_HOME:-$HOME/.cache}/videomsg/versitygw-$version
 here=$(cd "$(dirname "$0")" && pwd)
-server=${S3_SERVER:-$bin/versitygw}
-
-if [ ! -x "$server" ]; then
-	echo "building versitygw $version into $bin" >&2
-	(cd / && GOBIN=$bin GOFLAGS=-mod=mod go install "github.com/versity/versitygw/cmd/versitygw@$version")
-fi
+server=${S3_SERVER:-$(sh "$here/../../scripts/s3server.sh")}
 
 work=$(mktemp -d)
 pids=
