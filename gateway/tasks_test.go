@@ -294,7 +294,7 @@ func TestErasureLeavesNothingPersonal(t *testing.T) {
 		h.finish(id, "")
 		h.ended(id, "completed")
 	}
-	if found := h.grep(t, name, words); len(found) == 0 {
+	if len(h.grep(t, name, words)) == 0 || len(h.onDisk(t, name)) == 0 || len(h.onDisk(t, words)) == 0 {
 		t.Fatal("nothing to erase: the test looks in the wrong places")
 	}
 	if r := h.do("DELETE", "/api/tasks/"+one, nil); r.StatusCode != 204 {
@@ -323,7 +323,9 @@ func TestErasureLeavesNothingPersonal(t *testing.T) {
 	if found := h.grep(t, name, words); len(found) != 0 {
 		t.Errorf("still there: %v", found)
 	}
-	t.Logf("in dead space on disk: %v", h.onDisk(t, name, words))
+	if found := h.onDisk(t, name, words); len(found) != 0 {
+		t.Errorf("still on disk: %v", found)
+	}
 	if r := h.do("GET", "/api/video/download/"+kept, nil); r.StatusCode != 200 {
 		t.Errorf("another task's file: %s", r.Status)
 	}

@@ -89,6 +89,11 @@ type (
 	Lister interface {
 		List(ctx context.Context, prefix string, yield func(Info) bool) error
 	}
+	// Eraser deletes like Delete, and overwrites what it can of the content, where
+	// Delete leaves the bytes until their room is used again.
+	Eraser interface {
+		Erase(ctx context.Context, key string) error
+	}
 	// URLSigner makes a link that reads the object without further credentials.
 	URLSigner interface {
 		SignedURL(ctx context.Context, key string, l Link) (string, error)

@@ -284,6 +284,63 @@ func TestFullBucket(t *testing.T) {
 	}
 }
 
+// TestEraseOverwrites looks for an object's bytes in the server's files.
+func TestEraseOverwrites(t *testing.T) {
+	dir := t.TempDir()
+	srv := startServer(t, dir)
+	s := newBucket(t, connect(t, srv), "blobs")
+	word := func(i byte) []byte { return bytes.Repeat([]byte{'#', i, '%'}, 20) }
+	put := func(key string, i byte, size int) {
+		t.Helper()
+		body := append(bytes.Repeat([]byte("."), size), word(i)...)
+		if _, err := s.Put(t.Context(), key, bytes.NewReader(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("a", 'a', 10)
+	put("kept", 'k', 10)
+	put("b", 'b', 3*chunkSize)
+	put("c", 'c', 10)
+	onDisk := func(i byte) bool {
+		found := false
+		err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			found = found || bytes.Contains(data, word(i))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	for _, i := range []byte("akbc") {
+		if !onDisk(i) {
+			t.Fatalf("%c is not where the test looks", i)
+		}
+	}
+	for _, key := range []string{"a", "b", "none"} {
+		if err := s.Erase(t.Context(), key); err != nil {
+			t.Errorf("Erase(%s) = %v", key, err)
+		}
+		if _, err := s.Get(t.Context(), key); !errors.Is(err, objectstore.ErrNotFound) {
+			t.Errorf("Get(%s) = %v", key, err)
+		}
+	}
+	if onDisk('a') || onDisk('b') {
+		t.Error("what was erased is still on the disk")
+	}
+	if err := s.Delete(t.Context(), "c"); err != nil {
+		t.Error(err)
+	}
+	if !onDisk('c') || !bytes.HasSuffix(read(t, s, "kept"), word('k')) {
+		t.Error("more is gone than was erased")
+	}
+	wantChunks(t, s, 1, 1)
+}
+
 // TestDamagedDisk flips bytes of a chunk in the server's files.
 func TestDamagedDisk(t *testing.T) {
 	dir := t.TempDir()

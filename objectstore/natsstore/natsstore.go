@@ -148,18 +148,36 @@ func (s *Store) Stat(ctx context.Context, key string) (objectstore.Info, error) 
 // Delete implements objectstore.Store. Watchers of the bucket see the deletion;
 // after it nothing of the object, not even its name, is left in the stream.
 func (s *Store) Delete(ctx context.Context, key string) error {
-	if err := check(ctx, "delete", key); err != nil {
+	return s.end(ctx, "delete", key, 0)
+}
+
+// maxErase is how many chunks of an object are overwritten. The server writes the
+// block of each anew, 8 MB of many objects, and nobody writes to it meanwhile: a
+// portrait can be erased like that, a film cannot.
+const maxErase = 16
+
+// Erase implements objectstore.Eraser: the chunks of an object of up to 4 MiB are
+// overwritten in the server's files. A larger object's bytes go with the server's
+// compaction, as after Delete: when its blocks are more than half empty.
+func (s *Store) Erase(ctx context.Context, key string) error {
+	return s.end(ctx, "erase", key, maxErase)
+}
+
+func (s *Store) end(ctx context.Context, op, key string, chunks int) error {
+	if err := check(ctx, op, key); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := s.remove(ctx, key); err != nil {
-		return fmt.Errorf("delete %s: %w", key, err)
+	if err := s.remove(ctx, key, chunks); err != nil {
+		return fmt.Errorf("%s %s: %w", op, key, err)
 	}
 	return nil
 }
 
-func (s *Store) remove(ctx context.Context, key string) error {
+// remove ends an object and overwrites its chunks when they are no more than
+// chunks.
+func (s *Store) remove(ctx context.Context, key string, chunks int) error {
 	old, err := s.meta(ctx, key)
 	if errors.Is(err, objectstore.ErrNotFound) {
 		return nil
@@ -171,6 +189,14 @@ func (s *Store) remove(ctx context.Context, key string) error {
 	if !old.Deleted {
 		if seq, old, err = s.swapMeta(ctx, deleted(old), false); err != nil {
 			return err
+		}
+	}
+	if len(old.places) <= chunks {
+		for _, seq := range old.places {
+			err := s.call(ctx, "STREAM.MSG.DELETE."+s.stream(), map[string]any{"seq": seq}, nil)
+			if err != nil && !errors.Is(err, objectstore.ErrNotFound) {
+				return err
+			}
 		}
 	}
 	if old.NUID != "" {
@@ -352,6 +378,7 @@ var _ interface {
 	objectstore.Stater
 	objectstore.Lister
 	objectstore.Scavenger
+	objectstore.Eraser
 } = (*Store)(nil)
 
 var _ io.WriterTo = (*reader)(nil)
