@@ -20,14 +20,16 @@ type shown struct {
 	Status  string
 	Credits []string
 	Error   *struct{ Code, Detail string }
-	Stages  []struct {
-		Name, State, Engine, Cache string
-		Remarks                    []string
-		FallbackFrom               []struct{ Engine, Reason string } `json:"fallback_from"`
-		Artifacts                  []struct {
-			Name, URL   string
-			ContentType string `json:"content_type"`
-		}
+	Stages  []stageShown
+}
+
+type stageShown struct {
+	Name, State, Engine, Cache string
+	Remarks                    []string
+	FallbackFrom               []struct{ Engine, Reason string } `json:"fallback_from"`
+	Artifacts                  []struct {
+		Name, URL   string
+		ContentType string `json:"content_type"`
 	}
 }
 
