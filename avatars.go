@@ -4,18 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/videomsg/videomsg/engines/avatar"
+	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/vision/face"
 )
 
 // avatarConfig is what makes portraits speak besides this machine.
 type avatarConfig struct {
 	DIDKey, DIDURL string
+	DIDWebhook     string
 	DIDStitch      bool
 	DIDConcurrency int
 	LipsyncURL     string
@@ -33,7 +37,7 @@ type avatars struct {
 	local   avatar.Chain
 }
 
-func openAvatars(c avatarConfig, faces *face.Detector, orders jetstream.KeyValue) (a avatars, err error) {
+func openAvatars(log *slog.Logger, c avatarConfig, faces *face.Detector, orders jetstream.KeyValue, conn *nats.Conn) (a avatars, err error) {
 	threads := max(runtime.GOMAXPROCS(0), 1)
 	a.local = avatar.Chain{avatar.Portrait(faces, threads), avatar.Still(faces, threads)}
 	if !c.outside() || orders == nil { // without the bucket this process neither makes nor erases videos
@@ -42,6 +46,7 @@ func openAvatars(c avatarConfig, faces *face.Detector, orders jetstream.KeyValue
 	if c.DIDKey != "" {
 		if a.did, err = (avatar.DID{
 			Key: c.DIDKey, URL: c.DIDURL, Stitch: c.DIDStitch, Concurrency: c.DIDConcurrency, HTTP: &http.Client{}, Ledger: orderBook{orders},
+			Hints: avatar.Hints{URL: c.DIDWebhook, Listen: hints{log, conn}.listen},
 		}).New(); err != nil {
 			return a, err
 		}
@@ -74,6 +79,31 @@ func (a avatars) erase() []func(context.Context, string) error {
 		f = append(f, a.lipsync.Erase)
 	}
 	return f
+}
+
+// hints come over the broker from whichever gateway a service has called.
+type hints struct {
+	log  *slog.Logger
+	conn *nats.Conn
+}
+
+func (h hints) listen(token string) (<-chan struct{}, func()) {
+	heard := make(chan struct{}, 1)
+	sub, err := h.conn.Subscribe(events.HintSubject(token), func(*nats.Msg) {
+		select {
+		case heard <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		h.log.Warn("listen for hints; the video is only asked for from time to time", "err", err)
+		return nil, func() {}
+	}
+	return heard, func() {
+		if err := sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+			h.log.Warn("stop listening for hints", "err", err)
+		}
+	}
 }
 
 // orderBook is the avatar engines' ledger in the broker's bucket of orders. The

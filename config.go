@@ -194,6 +194,8 @@ func settings() []setting {
 		{"D_ID_BASE_URL", "", "address of D-ID; empty is https://api.d-id.com", str(func(c *config) *string { return &c.Avatar.DIDURL })},
 		{"D_ID_STITCH", "true", "D-ID animates the face inside the whole picture, where the plan permits it", flagged(func(c *config) *bool { return &c.Avatar.DIDStitch })},
 		{"D_ID_CONCURRENCY", "2", "videos at D-ID at once, per process", number(1, 100, func(c *config) *int { return &c.Avatar.DIDConcurrency })},
+		{"D_ID_WEBHOOK_BASE_URL", "", "https address at which D-ID reaches this gateway, so that a finished video is fetched at once; empty: D-ID is asked every few seconds", str(func(c *config) *string { return &c.Avatar.DIDWebhook })},
+		{"MUSETALK_SERVICE_URL", "", "the same as LIPSYNC_URL", str(func(c *config) *string { return &c.Avatar.LipsyncURL })},
 		{"LIPSYNC_URL", "", "server with the contract of MuseTalk, LivePortrait or EchoMimic", str(func(c *config) *string { return &c.Avatar.LipsyncURL })},
 		{"VIDEO_WEBM", "false", "make a WebM (VP9, Opus) beside each MP4", flagged(func(c *config) *bool { return &c.Avatar.WebM })},
 		{"PROVENANCE_KEY", "", "file of the Ed25519 key that signs the provenance records, made when missing; empty is DATA_DIR/provenance.pem", str(func(c *config) *string { return &c.Avatar.Key })},

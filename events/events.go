@@ -146,6 +146,10 @@ func CanceledSubject(task string) string { return Subject(Task, "canceled", task
 // are kept in memory only.
 func ProgressSubject(stage, task string) string { return "vmp." + stage + "." + task }
 
+// HintSubject is where the gateway passes on that a service has news of an
+// outside job. A hint is not kept: whoever waits looks again by itself.
+func HintSubject(token string) string { return "vmh." + token }
+
 // AllSchedules matches what the stream keeps until it is time to say it.
 const AllSchedules = "vms.*.*"
 

@@ -36,6 +36,7 @@ func TestEverythingDocumentedWorks(t *testing.T) {
 	}
 	image, sound := file("image", picture()), file("audio", tone(t, 0.3))
 	call("verifyVideo", h.form("/api/verify", []part{file("video", []byte("not even a video"))}))
+	call("hint", h.do("POST", "/api/d-id/hints/"+strings.Repeat("0a", 16), nil))
 	call("taskStatus", h.do("GET", "/api/video/status/"+done, nil))
 	call("download", h.do("GET", "/api/video/download/"+done, nil))
 	call("download", h.do("HEAD", "/api/video/download/"+done, nil))

@@ -172,6 +172,10 @@ var (
 	docBGM    = accepting("addMusic", "Lay music under speech: the bgm stage alone", append([]field{soundField}, bgmFields...)...)
 	docAvatar = accepting("generateAvatar", "Portrait and speech through D-ID, or nothing", portraitField, soundField,
 		field{"aspect", "string", false, "1:1, 9:16, 16:9 or source"}, field{"face", "integer", false, "1 for the most prominent face, …"})
+	docHint = operation{
+		id: "hint", tag: "Operation", summary: "D-ID says that a video is ready. What it sends is not read: the worker that waits asks D-ID itself", ok: 204,
+		problems: []int{403, 404, 429, 503},
+	}
 	docSynthesize = operation{
 		id: "synthesize", tag: "Make", summary: "Speak a text: the voice stage alone. With Accept: audio/wav and Prefer: wait the sound itself",
 		body: speakRequest{}, header: []param{waitHeader, keyHeader}, ok: 202, answer: accepted{}, also: []int{200},

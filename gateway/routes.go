@@ -41,6 +41,7 @@ func (g *Gateway) api() []route {
 		{"POST", "/api/audio/bgm", user, g.addMusic, docBGM},
 		{"POST", "/api/voices/synthesize", user, g.synthesize, docSynthesize},
 		{"POST", "/api/d-id/generate-video", user, g.generateAvatar, docAvatar},
+		{"POST", "/api/d-id/hints/{token}", public, g.hint, docHint},
 
 		{"POST", "/api/voice-clone/create", user, g.createProfile, docProfileCreate},
 		{"POST", "/api/voice-clone/synthesize", user, g.synthesizeClone, docCloneSynthesize},

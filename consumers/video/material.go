@@ -53,6 +53,10 @@ func (s stage) material(ctx context.Context, w consumers.Work, dir string) (m ma
 			{"description", "Made with " + s.conf.Generator},
 		},
 	}
+	j.Emotion, j.Intensity = req.Prosody.Emotion, 1
+	if req.Prosody.Intensity != nil {
+		j.Intensity = *req.Prosody.Intensity
+	}
 	if req.Video.Label != "off" {
 		j.Label, j.Corner = label, avatar.Corner(req.Video.Label)
 	}

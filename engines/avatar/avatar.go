@@ -26,6 +26,8 @@ type Job struct {
 	Voice      dsp.Audio // the voice alone: moves the mouth and sets the length
 	Sound      string    // path of the WAV file to be heard, as long as Voice
 	Phones     []portrait.Phone
+	Emotion    string  // of the voice, as in events.Prosody; a service may show it on the face
+	Intensity  float64 // of the emotion, 0..1
 	Options    portrait.Options
 	Label      string             // says that the video is synthetic; of [portrait.LabelGlyphs]; empty for none
 	Corner     Corner             // where the label stands

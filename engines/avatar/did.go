@@ -27,6 +27,7 @@ type DID struct {
 	Concurrency int    // talks at once; 0 means 2
 	HTTP        *http.Client
 	Ledger      Ledger
+	Hints       Hints // zero: it is only looked from time to time
 	Clock       Clock // zero: as D-ID asks for
 }
 
@@ -62,6 +63,9 @@ func (d DID) New() (*DIDEngine, error) {
 	}
 	if strings.ContainsAny(d.Key, "\r\n") {
 		return nil, errors.New("d-id key has a line break in it")
+	}
+	if err := d.Hints.check(); err != nil {
+		return nil, err
 	}
 	if d.URL == "" {
 		d.URL = "https://api.d-id.com"
@@ -246,13 +250,21 @@ func (e *DIDEngine) order(ctx context.Context, j Job) (map[string]any, error) {
 		return nil, err
 	}
 	j.progress(0.06)
-	return map[string]any{
+	config := map[string]any{"stitch": e.conf.Stitch, "result_format": "mp4"}
+	if x := expression(j.Emotion, j.Intensity); x != nil {
+		config["driver_expressions"] = x
+	}
+	order := map[string]any{
 		"source_url": source,
 		"script":     map[string]any{"type": "audio", "audio_url": audio},
-		"config":     map[string]any{"stitch": e.conf.Stitch, "result_format": "mp4"},
+		"config":     config,
 		"name":       j.Task,
 		"user_data":  j.Task,
-	}, nil
+	}
+	if a := e.conf.Hints.address(e.hintToken(j.Task)); a != "" {
+		order["webhook"] = a
+	}
+	return order, nil
 }
 
 func (e *DIDEngine) upload(ctx context.Context, path string, p part) (string, error) {
@@ -363,6 +375,8 @@ func (e *DIDEngine) search(ctx context.Context, task string) (string, error) {
 // await polls the talk and downloads its video to path. A link that has expired
 // is asked for again.
 func (e *DIDEngine) await(ctx context.Context, j Job, id, path string) error {
+	hints, stop := e.conf.Hints.listen(e.hintToken(j.Task))
+	defer stop()
 	c := e.conf.Clock
 	deadline := time.Now().Add(c.Limit)
 	downloads := 0
@@ -392,7 +406,7 @@ func (e *DIDEngine) await(ctx context.Context, j Job, id, path string) error {
 		if n >= 10 {
 			wait = c.Poll * 5 / 2
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := idle(ctx, wait, c.Retry, hints); err != nil {
 			return err
 		}
 	}

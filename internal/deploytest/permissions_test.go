@@ -32,7 +32,7 @@ func matrix() []check {
 		"vm.task.ended.t", "vm.image.requested.t", "vm.video.requested.t",
 		"$JS.API.CONSUMER.PAUSE.VM_EVENTS.stage-voice", "$JS.API.CONSUMER.CREATE.VM_EVENTS.abc.vm.*.*.t",
 		"$KV.vm_idempotency.k", "$KV.vm_profiles.p", "$KV.vm_webhooks.o", "$KV.vm_limits.k", "$KV.vm_library.k",
-		"$O.vm_blobs.C.x", "$O.vm_blobs.M.x", "$JS.API.STREAM.MSG.DELETE.OBJ_vm_blobs", "vmw.due.e.1")
+		"$O.vm_blobs.C.x", "$O.vm_blobs.M.x", "$JS.API.STREAM.MSG.DELETE.OBJ_vm_blobs", "vmw.due.e.1", "vmh.token")
 	add("gateway", "pub", false, "vm.image.ready.t", "vm.voice.retry.t", "vms.voice.t", "vmp.voice.t", "vmp.voice.worker.w",
 		"$KV.vm_status.t", "$KV.vm_cache.k", "vmw.body.e.1", "vmw.log.e.1",
 		"$JS.API.STREAM.DELETE.VM_EVENTS", "$JS.API.STREAM.UPDATE.VM_EVENTS", "$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.MSG.DELETE.VM_EVENTS",
@@ -65,6 +65,9 @@ func matrix() []check {
 	for _, u := range []string{"image", "voice", "prosody", "bgm", "status", "notify"} {
 		add(u, "pub", false, "$KV.vm_orders.video.t")
 	}
+	add("video", "sub", true, "vmh.token")
+	add("video", "pub", false, "vmh.token")
+	add("voice", "sub", false, "vmh.token")
 	add("status", "pub", true, "$KV.vm_status.t", "$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.status", "$JS.ACK.VM_EVENTS.status.1.1.1.1.1")
 	add("status", "pub", false, "vm.task.ended.t", "vm.image.ready.t", "vm.image.requested.t", "$O.vm_blobs.C.x", "$JS.API.DIRECT.GET.OBJ_vm_blobs",
 		"$JS.API.CONSUMER.MSG.NEXT.VM_EVENTS.task", "$JS.API.STREAM.PURGE.KV_vm_status", "$KV.vm_profiles.p")

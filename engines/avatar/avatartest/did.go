@@ -41,6 +41,20 @@ type didTalk struct {
 	ID, Name, UserData string
 	looks, links       int
 	Stitch             bool
+	Webhook            string
+	Expression         string
+}
+
+// Newest is where the end of the newest talk is told, and what the face shows
+// meanwhile: start frame, name and intensity.
+func (d *DID) Newest() (address, expression string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.talks) == 0 {
+		return "", ""
+	}
+	t := d.talks[len(d.talks)-1]
+	return t.Webhook, t.Expression
 }
 
 // Bought is how many talks were paid for.
@@ -201,7 +215,15 @@ func (d *DID) order(body []byte) (*didTalk, error) {
 		Config struct {
 			Stitch       bool   `json:"stitch"`
 			ResultFormat string `json:"result_format"`
+			Driver       struct {
+				Expressions []struct {
+					Start      int     `json:"start_frame"`
+					Expression string  `json:"expression"`
+					Intensity  float64 `json:"intensity"`
+				} `json:"expressions"`
+			} `json:"driver_expressions"`
 		} `json:"config"`
+		Webhook  string `json:"webhook"`
 		Name     string `json:"name"`
 		UserData string `json:"user_data"`
 	}
@@ -219,10 +241,18 @@ func (d *DID) order(body []byte) (*didTalk, error) {
 		return nil, fmt.Errorf("audio_url %q", q.Script.AudioURL)
 	case len(q.UserData) > 1000:
 		return nil, fmt.Errorf("user_data")
+	case q.Webhook != "" && !strings.HasPrefix(q.Webhook, "https://"):
+		return nil, fmt.Errorf("webhook %q", q.Webhook)
 	case q.Config.Stitch && d.NoStitch:
 		return nil, fmt.Errorf("stitch")
 	}
-	t := &didTalk{ID: "tlk_" + strconv.Itoa(len(d.talks)+d.deleted), Name: q.Name, UserData: q.UserData, Stitch: q.Config.Stitch}
+	t := &didTalk{ID: "tlk_" + strconv.Itoa(len(d.talks)+d.deleted), Name: q.Name, UserData: q.UserData, Stitch: q.Config.Stitch, Webhook: q.Webhook}
+	for _, x := range q.Config.Driver.Expressions {
+		if !slices.Contains([]string{"neutral", "happy", "serious", "surprise"}, x.Expression) || x.Intensity < 0 || x.Intensity > 1 {
+			return nil, fmt.Errorf("expression %+v", x)
+		}
+		t.Expression += fmt.Sprintf("%d %s %.2f", x.Start, x.Expression, x.Intensity)
+	}
 	d.talks = append(d.talks, t)
 	return t, nil
 }
