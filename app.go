@@ -95,7 +95,7 @@ func open(ctx context.Context, log *slog.Logger, c config) (_ *app, err error) {
 		return nil, err
 	}
 	a.profiles = openProfiles(a.broker.Profiles, a.blobs, a.studio)
-	if a.avatars, err = openAvatars(log, serving.Avatar, a.faces, a.broker.Orders, a.broker.Conn); err != nil {
+	if a.avatars, err = openAvatars(log, serving.Avatar, a.faces, a.broker); err != nil {
 		return nil, fmt.Errorf("avatar engines: %w", err)
 	}
 	if a.temp, err = tempDir(c); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/videomsg/videomsg/broker"
 	"github.com/videomsg/videomsg/engines/avatar"
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/vision/face"
@@ -37,22 +38,22 @@ type avatars struct {
 	local   avatar.Chain
 }
 
-func openAvatars(log *slog.Logger, c avatarConfig, faces *face.Detector, orders jetstream.KeyValue, conn *nats.Conn) (a avatars, err error) {
+func openAvatars(log *slog.Logger, c avatarConfig, faces *face.Detector, b *broker.Broker) (a avatars, err error) {
 	threads := max(runtime.GOMAXPROCS(0), 1)
 	a.local = avatar.Chain{avatar.Portrait(faces, threads), avatar.Still(faces, threads)}
-	if !c.outside() || orders == nil { // without the bucket this process neither makes nor erases videos
+	if !c.outside() || b.Orders == nil { // without the bucket this process neither makes nor erases videos
 		return a, nil
 	}
 	if c.DIDKey != "" {
 		if a.did, err = (avatar.DID{
-			Key: c.DIDKey, URL: c.DIDURL, Stitch: c.DIDStitch, Concurrency: c.DIDConcurrency, HTTP: &http.Client{}, Ledger: orderBook{orders},
-			Hints: avatar.Hints{URL: c.DIDWebhook, Listen: hints{log, conn}.listen},
+			Key: c.DIDKey, URL: c.DIDURL, Stitch: c.DIDStitch, Concurrency: c.DIDConcurrency, HTTP: &http.Client{}, Ledger: orderBook{b.Orders},
+			Hints: avatar.Hints{URL: c.DIDWebhook, Listen: hints{log, b.Conn}.listen},
 		}).New(); err != nil {
 			return a, err
 		}
 	}
 	if c.LipsyncURL != "" {
-		a.lipsync, err = avatar.Lipsync{URL: c.LipsyncURL, HTTP: &http.Client{}, Ledger: orderBook{orders}}.New()
+		a.lipsync, err = avatar.Lipsync{URL: c.LipsyncURL, HTTP: &http.Client{}, Ledger: orderBook{b.Orders}}.New()
 	}
 	return a, err
 }

@@ -113,7 +113,7 @@ func (a *app) openShadows(c config) error {
 		s.voice = &shadow.Pair[speech.Request, speech.Speech]{Stage: "voice", Engine: lone(s.studio, c.Shadow.Voice), Measure: measureSpeech}
 	}
 	if c.Shadow.Video != "" && c.Roles.has("video") {
-		behind, err := openAvatars(c.Avatar, a.faces, a.broker.Orders)
+		behind, err := openAvatars(a.log, c.Avatar, a.faces, a.broker)
 		if err != nil {
 			return fmt.Errorf("avatar engines in the shadow: %w", err)
 		}
