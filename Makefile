@@ -80,7 +80,7 @@ web-check: ## Fail when web/dist is not what the source gives
 .PHONY: chaos
 chaos: ## Kill everything under load and count what was lost (nothing); SHORT=1 takes under a minute
 	@mkdir -p bin && $(GO) build -o bin/nats-server github.com/nats-io/nats-server/v2 && $(GO) build -o bin/chaos ./internal/chaos
-	@bin/chaos $(if $(SHORT),-tasks 120 -workers 2 -every 2s,-tasks 2000)
+	@bin/chaos $(if $(SHORT),-tasks 120 -workers 2 -kills 3 -every 2s,-tasks 2000)
 
 .PHONY: fmt
 fmt: ## Format the code

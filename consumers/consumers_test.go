@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/videomsg/videomsg/broker"
 	"github.com/videomsg/videomsg/engines"
 	"github.com/videomsg/videomsg/events"
@@ -365,19 +363,6 @@ func TestStopHandsWorkBack(t *testing.T) {
 	if n, _ := e.Job.Note("image"); n.Attempt != 1 || time.Since(begin) > lease/2 {
 		t.Errorf("attempt %d after %v: a stop must count as no failure and hand the work back at once", n.Attempt, time.Since(begin))
 	}
-}
-
-func TestNothingIsLeftRunning(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	t.Run("life", func(t *testing.T) {
-		t.Parallel()
-		f := newFixture(t)
-		f.serve(t, Stage{Name: "image", Workers: 3, Run: func(context.Context, Work) (Result, error) { return made("image"), nil }})
-		if err := f.pub.Submit(t.Context(), "t", []string{"image"}, "", events.Job{}); err != nil {
-			t.Fatal(err)
-		}
-		f.wait(t, events.Task, events.Ended, "t")
-	})
 }
 
 func TestBulkWorkIsOvertakenAndGoesOn(t *testing.T) {

@@ -5,10 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -334,78 +330,5 @@ func TestOrdersArePlacedOnce(t *testing.T) {
 		if "order-of-"+k != first {
 			t.Errorf("an order was placed under another key %s", k)
 		}
-	}
-}
-
-// natsServer runs a nats-server in a process of its own and gives its address.
-func natsServer(b *testing.B) string {
-	b.Helper()
-	dir := b.TempDir()
-	program := filepath.Join(dir, "nats-server")
-	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
-		b.Fatalf("%v: %s", err, out)
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(b.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err := errors.Join(err, l.Close()); err != nil {
-		b.Fatal(err)
-	}
-	cmd := exec.CommandContext(b.Context(), program, "-a", "127.0.0.1", "-p", port, "-js", "-sd", filepath.Join(dir, "store"))
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	return "nats://127.0.0.1:" + port
-}
-
-// BenchmarkMemory runs many tasks through one stage and prints what the heap of
-// this process, without the broker, holds in the middle and at the end.
-func BenchmarkMemory(b *testing.B) {
-	const n = 20_000
-	br, err := broker.Open(b.Context(), slog.New(slog.DiscardHandler), broker.Config{URL: natsServer(b)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer br.Close()
-	ctx, stop := context.WithCancel(context.WithoutCancel(b.Context()))
-	defer stop()
-	pub := producers.Publisher{JS: br.JS}
-	var done atomic.Int32
-	r := &Runner{Log: slog.New(slog.DiscardHandler), JS: br.JS, Events: br.Events, Publish: pub, Observe: func(t Try) { done.Add(1) }}
-	served := make(chan error, 1)
-	go func() {
-		served <- r.Serve(ctx, Stage{Name: "image", Workers: 4, Tries: 3, Timeout: time.Minute, Run: func(context.Context, Work) (Result, error) { return made("image"), nil }}, NewCancels())
-	}()
-	heap := func() float64 {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return float64(m.HeapAlloc) / (1 << 20)
-	}
-	var half float64
-	for i := range n {
-		if err := pub.Publish(ctx, events.New(fmt.Sprintf("t%06d", i), "image", events.Requested, nil, events.Job{})); err != nil {
-			b.Fatal(err)
-		}
-		if i == n/2 {
-			half = heap()
-		}
-	}
-	for int(done.Load()) < n {
-		time.Sleep(10 * time.Millisecond)
-	}
-	full := heap()
-	fmt.Printf("bench: pipeline-memory ours=%.1fMiB peer=%.1fMiB ratio=%.2f\n", full, half, half/full)
-	stop()
-	if err := <-served; err != nil {
-		b.Fatal(err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -55,9 +54,12 @@ func stored(ctx context.Context, br *broker.Broker) (float64, error) {
 	return sum, nil
 }
 
-func open(b *testing.B) *broker.Broker {
+func open(b *testing.B, conf broker.Config) *broker.Broker {
 	b.Helper()
-	br, err := broker.Open(b.Context(), slog.New(slog.NewTextHandler(io.Discard, nil)), broker.Config{DataDir: b.TempDir()})
+	if conf.URL == "" {
+		conf.DataDir = b.TempDir()
+	}
+	br, err := broker.Open(b.Context(), slog.New(slog.DiscardHandler), conf)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -80,12 +82,12 @@ type ours struct {
 	wg     sync.WaitGroup
 }
 
-func newOurs(b *testing.B) system {
-	o := &ours{Broker: open(b)}
+func newOurs(b *testing.B, conf broker.Config) system {
+	o := &ours{Broker: open(b, conf)}
 	o.pub, o.tasks = producers.Publisher{JS: o.JS}, status.Store{KV: o.Status}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(b.Context()))
 	o.cancel = cancel
-	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError}))
+	log := slog.New(slog.DiscardHandler)
 	r := &consumers.Runner{Log: log, JS: o.JS, Events: o.Events, Publish: o.pub}
 	cancels := consumers.NewCancels()
 	run := func(f func() error) {
@@ -149,8 +151,8 @@ type bare struct {
 	consumers []jetstream.ConsumeContext
 }
 
-func newBare(b *testing.B) system {
-	p := &bare{Broker: open(b)}
+func newBare(b *testing.B, conf broker.Config) system {
+	p := &bare{Broker: open(b, conf)}
 	ctx := b.Context()
 	for i, name := range stages {
 		c, err := p.Events.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
@@ -284,21 +286,35 @@ func rss() float64 {
 // figures of one round of one system.
 type figures struct {
 	cpu, rate  float64 // CPU seconds per 1,000 tasks, tasks per second
-	p50, p99   float64 // milliseconds of one task when idle
+	idle, half latency // of a task alone, and at half of rate
 	bytes, rss float64 // MB stored per 1,000 tasks, MiB resident
 }
 
-// round measures one system: n tasks at once, then idle ones one by one.
-func round(b *testing.B, make func(*testing.B) system, n, idle int) (f figures) {
-	var err error
-	s := make(b)
-	defer s.stop()
-	ctx, cancel := context.WithTimeout(b.Context(), 2*time.Minute)
-	defer cancel()
-	if err := s.submit(ctx, "warm"); err != nil {
-		b.Fatal(err)
+// latency is from the submission until the status says that the task is done, in
+// milliseconds.
+type latency struct{ p50, p99 float64 }
+
+func newLatency(ms []float64) latency {
+	slices.Sort(ms)
+	return latency{ms[len(ms)/2], ms[len(ms)*99/100]}
+}
+
+// measure submits a task and waits until it is done.
+func measure(ctx context.Context, s system, task string, often time.Duration) (ms float64, err error) {
+	begin := time.Now()
+	if err := s.submit(ctx, task); err != nil {
+		return 0, err
 	}
-	if err := s.done(ctx, "warm", time.Millisecond); err != nil {
+	if err := s.done(ctx, task, often); err != nil {
+		return 0, fmt.Errorf("%s: %w", task, err)
+	}
+	return float64(time.Since(begin).Microseconds()) / 1000, nil
+}
+
+// saturate has n tasks done as fast as the system can.
+func saturate(b *testing.B, ctx context.Context, s system, n int) (f figures) {
+	b.Helper()
+	if _, err := measure(ctx, s, "warm", time.Millisecond); err != nil {
 		b.Fatal(err)
 	}
 	start, used := time.Now(), cpu()
@@ -323,25 +339,65 @@ func round(b *testing.B, make func(*testing.B) system, n, idle int) (f figures) 
 	f.cpu = (cpu() - used).Seconds() * 1000 / float64(n)
 	f.rate = float64(n) / time.Since(start).Seconds()
 	f.rss = rss()
-	if f.bytes, err = s.stored(ctx); err != nil {
+	return f
+}
+
+// steady submits n tasks at a rate, and measures every tenth.
+func steady(b *testing.B, ctx context.Context, s system, n int, rate float64) latency {
+	b.Helper()
+	tick := time.NewTicker(time.Duration(float64(time.Second) / rate))
+	defer tick.Stop()
+	var mu sync.Mutex
+	var ms []float64
+	var wg sync.WaitGroup
+	for i := range n {
+		<-tick.C
+		wg.Go(func() {
+			task := fmt.Sprintf("half%06d", i)
+			if i%10 > 0 {
+				if err := s.submit(ctx, task); err != nil {
+					b.Error(err)
+				}
+				return
+			}
+			l, err := measure(ctx, s, task, time.Millisecond)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			ms = append(ms, l)
+		})
+	}
+	wg.Wait()
+	return newLatency(ms)
+}
+
+// round measures one system: n tasks at once, then as many at half the rate, then
+// idle ones one by one.
+func round(b *testing.B, make func(*testing.B, broker.Config) system, n, idle int) figures {
+	s := make(b, broker.Config{})
+	defer s.stop()
+	ctx, cancel := context.WithTimeout(b.Context(), 2*time.Minute)
+	defer cancel()
+	f := saturate(b, ctx, s, n)
+	stored, err := s.stored(ctx)
+	if err != nil {
 		b.Fatal(err)
 	}
-	f.bytes /= float64(n) // kB per task are MB per thousand
-	var lat []float64
+	f.bytes = stored / float64(n) // kB per task are MB per thousand
+	f.half = steady(b, ctx, s, n, f.rate/2)
+	var ms []float64
 	for i := range idle {
 		time.Sleep(3 * time.Millisecond)
-		task := fmt.Sprintf("idle%04d", i)
-		begin := time.Now()
-		if err := s.submit(ctx, task); err != nil {
+		l, err := measure(ctx, s, fmt.Sprintf("idle%04d", i), 50*time.Microsecond)
+		if err != nil {
 			b.Fatal(err)
 		}
-		if err := s.done(ctx, task, 50*time.Microsecond); err != nil {
-			b.Fatal(err)
-		}
-		lat = append(lat, float64(time.Since(begin).Microseconds())/1000)
+		ms = append(ms, l)
 	}
-	slices.Sort(lat)
-	f.p50, f.p99 = lat[len(lat)/2], lat[len(lat)*99/100]
+	f.idle = newLatency(ms)
 	return f
 }
 
@@ -351,8 +407,22 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-// BenchmarkPipeline interleaves rounds and prints the medians and the median of
-// the ratios of each round; a ratio above 1 means that ours is better.
+// show prints the medians, and the median of the ratios of each round; a ratio
+// above 1 means that ours is better.
+func show(us, peer []figures, name, unit string, moreIsBetter bool, get func(figures) float64) {
+	var o, p, q []float64
+	for i := range us {
+		o, p = append(o, get(us[i])), append(p, get(peer[i]))
+		r := get(peer[i]) / get(us[i])
+		if moreIsBetter {
+			r = 1 / r
+		}
+		q = append(q, r)
+	}
+	fmt.Printf("bench: %s ours=%.2f%s peer=%.2f%s ratio=%.2f\n", name, median(o), unit, median(p), unit, median(q))
+}
+
+// BenchmarkPipeline interleaves rounds of ours and of the bare client.
 func BenchmarkPipeline(b *testing.B) {
 	rounds, n, idle := 5, 1500, 200
 	if testing.Short() {
@@ -363,23 +433,30 @@ func BenchmarkPipeline(b *testing.B) {
 		us = append(us, round(b, newOurs, n, idle))
 		peer = append(peer, round(b, newBare, n, idle))
 	}
-	show := func(name, unit string, get func(figures) float64, moreIsBetter bool) {
-		var o, p, q []float64
-		for i := range us {
-			o, p = append(o, get(us[i])), append(p, get(peer[i]))
-			r := get(peer[i]) / get(us[i])
-			if moreIsBetter {
-				r = 1 / r
-			}
-			q = append(q, r)
+	show(us, peer, "pipeline-cpu", "s/1000tasks", false, func(f figures) float64 { return f.cpu })
+	show(us, peer, "pipeline-saturated", "tasks/s", true, func(f figures) float64 { return f.rate })
+	show(us, peer, "pipeline-idle-p50", "ms", false, func(f figures) float64 { return f.idle.p50 })
+	show(us, peer, "pipeline-idle-p99", "ms", false, func(f figures) float64 { return f.idle.p99 })
+	show(us, peer, "pipeline-half-p50", "ms", false, func(f figures) float64 { return f.half.p50 })
+	show(us, peer, "pipeline-half-p99", "ms", false, func(f figures) float64 { return f.half.p99 })
+	show(us, peer, "pipeline-bytes", "MB/1000tasks", false, func(f figures) float64 { return f.bytes })
+	show(us, peer, "pipeline-rss", "MiB", false, func(f figures) float64 { return f.rss })
+	b.ReportMetric(us[0].cpu, "cpu-s/1000tasks")
+}
+
+// BenchmarkPipelineSync has every event synced to the disk before it counts.
+func BenchmarkPipelineSync(b *testing.B) {
+	rounds, n := 3, 300
+	var us, peer []figures
+	for range rounds {
+		for _, c := range []struct {
+			to   *[]figures
+			make func(*testing.B, broker.Config) system
+		}{{&us, newOurs}, {&peer, newBare}} {
+			s := c.make(b, broker.Config{Sync: true})
+			*c.to = append(*c.to, saturate(b, b.Context(), s, n))
+			s.stop()
 		}
-		fmt.Printf("bench: %s ours=%.2f%s peer=%.2f%s ratio=%.2f\n", name, median(o), unit, median(p), unit, median(q))
 	}
-	show("pipeline-cpu", "s/1000tasks", func(f figures) float64 { return f.cpu }, false)
-	show("pipeline-saturated", "tasks/s", func(f figures) float64 { return f.rate }, true)
-	show("pipeline-idle-p50", "ms", func(f figures) float64 { return f.p50 }, false)
-	show("pipeline-idle-p99", "ms", func(f figures) float64 { return f.p99 }, false)
-	show("pipeline-bytes", "MB/1000tasks", func(f figures) float64 { return f.bytes }, false)
-	show("pipeline-rss", "MiB", func(f figures) float64 { return f.rss }, false)
-	b.ReportMetric(median([]float64{us[0].cpu}), "cpu-s/1000tasks")
+	show(us, peer, "pipeline-sync", "tasks/s", true, func(f figures) float64 { return f.rate })
 }

@@ -24,7 +24,7 @@ func TestNothingIsLostWhenEverythingIsKilled(t *testing.T) {
 		t.Skip("kills processes for half a minute")
 	}
 	dir := t.TempDir()
-	c := plan{Tasks: 60, Workers: 2, Every: 1500 * time.Millisecond, Patience: 2 * time.Minute, Server: filepath.Join(dir, "nats-server"), Dir: dir}
+	c := plan{Tasks: 60, Workers: 2, Kills: 3, Every: 1500 * time.Millisecond, Patience: 2 * time.Minute, Server: filepath.Join(dir, "nats-server"), Dir: dir}
 	var out strings.Builder
 	err := c.execute(t.Context(), &out)
 	t.Log(out.String())

@@ -45,6 +45,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	f.IntVar(&c.Tasks, "tasks", 2000, "tasks to submit, over both variants")
 	f.IntVar(&c.Workers, "workers", 3, "worker processes")
+	f.IntVar(&c.Kills, "kills", 10, "kills of the process with the embedded broker")
 	f.DurationVar(&c.Every, "every", 4*time.Second, "time between two kills")
 	f.DurationVar(&c.Patience, "patience", 5*time.Minute, "time for everything to end after the last kill")
 	f.StringVar(&c.Server, "server", "bin/nats-server", "nats-server program; built when it is not there")
@@ -58,6 +59,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 // A plan is how much chaos there shall be.
 type plan struct {
 	Tasks, Workers  int
+	Kills           int
 	Every, Patience time.Duration
 	Server, Dir     string
 }

@@ -152,8 +152,10 @@ func (c plan) embedded(ctx context.Context, out io.Writer, tasks int) (_ tally, 
 		return tally{}, err
 	}
 	defer b.Close()
-	for range 3 {
-		if !wait(ctx, c.Every) {
+	// As often as was asked for, while everything else is killed once.
+	every := min(c.Every, 5*c.Every/time.Duration(max(c.Kills, 1)))
+	for range c.Kills {
+		if !wait(ctx, every) {
 			return tally{}, ctx.Err()
 		}
 		fmt.Fprintln(out, "kill the service with its broker")
