@@ -151,6 +151,7 @@ func settings() []setting {
 		{"NATS_CERT", "", "file with this client's certificate", str(func(c *config) *string { return &c.Broker.Cert })},
 		{"NATS_KEY", "", "file with its key", str(func(c *config) *string { return &c.Broker.Key })},
 		{"NATS_DECLARE", "true", "`false` uses the streams, buckets and consumers that `videomsg bootstrap` has declared", flagged(func(c *config) *bool { return &c.Declare })},
+		{"NATS_WAIT", "1m", "how long a start waits for a broker that does not answer", duration(func(c *config) *time.Duration { return &c.Broker.Wait })},
 		{"NATS_LISTEN", "", "host:port on which the embedded broker serves other processes; empty for none", str(func(c *config) *string { return &c.Broker.Listen })},
 		{"NATS_SYNC", "false", "fsync before every acknowledgement instead of every second", flagged(func(c *config) *bool { return &c.Broker.Sync })},
 		{"NATS_REPLICAS", "", "copies of streams and buckets: 1, 3 or 5; empty keeps what there is, or makes 1", number(1, 5, func(c *config) *int { return &c.Broker.Replicas })},

@@ -115,11 +115,23 @@ func openProfiles(kv jetstream.KeyValue, blobs objectstore.Store, studio *speech
 
 // followProfiles forgets what other processes have changed, until ctx is done.
 func followProfiles(ctx context.Context, log *slog.Logger, kv jetstream.KeyValue, r *profile.Registry) error {
-	for ctx.Err() == nil {
+	for watched := false; ctx.Err() == nil; {
 		w, err := kv.WatchAll(ctx, jetstream.UpdatesOnly())
-		if err != nil {
+		if err != nil && !watched {
 			return fmt.Errorf("follow voice profiles: %w", err)
 		}
+		r.ForgetAll() // a consent may have been withdrawn while nobody watched
+		if err != nil {
+			log.WarnContext(ctx, "watch of voice profiles", "err", err)
+			t := time.NewTimer(time.Second)
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+				t.Stop()
+			}
+			continue
+		}
+		watched = true
 		for e := range w.Updates() {
 			if e != nil {
 				r.Forget(e.Key())

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/videomsg/videomsg/events"
 )
 
 // ErrDeclared is what creating a consumer returns on a Declaring stream once the
@@ -54,6 +58,9 @@ func (b *Broker) bind(ctx context.Context, parts Part) error {
 	if b.Events, err = stream(StreamEvents); err != nil {
 		return err
 	}
+	if lacks := lacking(b.Events.CachedInfo().Config); len(lacks) > 0 {
+		return fmt.Errorf("stream %s was declared by an older program: it lacks %s; run `videomsg bootstrap` of this one as the operator", StreamEvents, strings.Join(lacks, ", "))
+	}
 	if parts&PartDead != 0 {
 		if b.Dead, err = stream(StreamDead); err != nil {
 			return err
@@ -99,6 +106,23 @@ func (b *Broker) bind(ctx context.Context, parts Part) error {
 		}
 	}
 	return nil
+}
+
+// lacking names what this program needs of the event stream and have is without.
+// What have offers beyond it, as a newer program asks for, does no harm.
+func lacking(have jetstream.StreamConfig) (names []string) {
+	for _, s := range []string{events.AllSubjects, events.AllSchedules} {
+		if !slices.Contains(have.Subjects, s) {
+			names = append(names, "subject "+s)
+		}
+	}
+	for name, ok := range map[string]bool{"direct gets": have.AllowDirect, "message schedules": have.AllowMsgSchedules, "message lifetimes": have.AllowMsgTTL} {
+		if !ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Bound is a stream whose consumers somebody else declares: asking for one finds

@@ -35,6 +35,7 @@ type Config struct {
 	Update   bool          // change streams and buckets that exist with other settings
 	MaxBytes int64         // of the event stream; 0 means 4 GiB
 	CacheTTL time.Duration // of what stages made; 0 means 30 minutes
+	Wait     time.Duration // for a broker that does not answer yet; 0 means a minute
 }
 
 // Validate reports every setting that cannot work.
@@ -90,8 +91,9 @@ type Broker struct {
 
 // Open starts or dials the broker and declares the topology. It fails when
 // another process uses the same data directory, with ErrDiffers when a stream
-// exists in a cluster with other settings than c asks for, and after a minute when
-// the broker does not answer.
+// exists in a cluster with other settings than c asks for, with ErrNewer when a newer
+// program has declared one, with ErrClock when the broker's clock is not ours, and
+// after c.Wait when the broker does not answer.
 func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -147,6 +149,9 @@ func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error
 	}); err != nil {
 		return nil, err
 	}
+	if err := b.checkClock(opening, log); err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -190,13 +195,10 @@ func (c Config) dial(opts []nats.Option) ([]nats.Option, error) {
 	return append(opts, nats.PermissionErrOnSubscribe(true)), nil
 }
 
-// patience is how long Open waits for a broker that does not answer yet: one that
-// is just starting, or a cluster that elects its leader.
-const patience = 60 * time.Second
-
-// patiently calls f as soon as the broker can answer it. What is declared by
-// halves is completed by the next try.
+// patiently calls f as soon as the broker can answer it: it may be just starting, or
+// elect its leader. What is declared by halves is completed by the next try.
 func (b *Broker) patiently(ctx context.Context, log *slog.Logger, f func(context.Context) error) error {
+	patience := cmp.Or(b.conf.Wait, time.Minute)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	told := false

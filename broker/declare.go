@@ -1,11 +1,13 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +18,17 @@ import (
 // process would give it. In a cluster nothing is changed silently: two processes
 // with different settings would change it back and forth.
 var ErrDiffers = errors.New("other settings")
+
+// ErrNewer says that a newer program has declared a stream: this one would take
+// away what that one relies on.
+var ErrNewer = errors.New("declared by a newer program")
+
+// topology numbers what is declared. It grows whenever programs of the number before
+// could no longer use the streams, and is written into each.
+const (
+	topology    = 1
+	topologyKey = "videomsg.topology"
+)
 
 // declarer makes what is missing, and compares what is there.
 type declarer struct {
@@ -67,6 +80,7 @@ func differences(have, want kept) []string {
 
 // stream returns the stream with the settings of conf.
 func (d declarer) stream(ctx context.Context, conf jetstream.StreamConfig) (jetstream.Stream, error) {
+	conf.Metadata = map[string]string{topologyKey: strconv.Itoa(topology)}
 	s, err := d.js.Stream(ctx, conf.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		conf.Replicas = max(d.replicas, 1)
@@ -79,6 +93,10 @@ func (d declarer) stream(ctx context.Context, conf jetstream.StreamConfig) (jets
 		return nil, fmt.Errorf("declare stream %s: %w", conf.Name, err)
 	}
 	have := s.CachedInfo().Config
+	number, err := strconv.Atoi(cmp.Or(have.Metadata[topologyKey], "0")) // 0: before there were numbers
+	if err != nil || number > topology {
+		return nil, fmt.Errorf("stream %s was %w (topology %s, this one has %d): run that one", conf.Name, ErrNewer, have.Metadata[topologyKey], topology)
+	}
 	conf.Replicas = d.replicas
 	if conf.Replicas == 0 {
 		conf.Replicas = have.Replicas
@@ -86,7 +104,11 @@ func (d declarer) stream(ctx context.Context, conf jetstream.StreamConfig) (jets
 	if conf.MaxBytes == 0 {
 		conf.MaxBytes = have.MaxBytes
 	}
-	if ok, err := d.settle("stream "+conf.Name, differences(keptOf(have), keptOf(conf))); ok || err != nil {
+	diffs := differences(keptOf(have), keptOf(conf))
+	if d.update && number < topology {
+		diffs = append(diffs, fmt.Sprintf("topology is %d, should be %d", number, topology))
+	}
+	if ok, err := d.settle("stream "+conf.Name, diffs); ok || err != nil {
 		return s, err
 	}
 	if s, err = d.js.UpdateStream(ctx, conf); err != nil {

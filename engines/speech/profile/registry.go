@@ -76,6 +76,14 @@ func (r *Registry) Forget(id string) {
 	delete(r.cached, id)
 }
 
+// ForgetAll drops every profile that is remembered: the next use of each reads it.
+func (r *Registry) ForgetAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.epoch++
+	clear(r.cached)
+}
+
 // Create checks and keeps a new profile with its samples, which must come from
 // speech.PrepareSample, and has the voice made when there is a cloner. ID, Status,
 // Samples and times of p are set here; id must be new. When the engine fails the
