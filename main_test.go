@@ -69,7 +69,17 @@ type service struct {
 // start runs `videomsg serve` on dir and waits until it listens.
 func start(t *testing.T, dir string, env ...string) *service {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), builtBinary(t), "serve")
+	return startRoles(t, dir, nil, env...)
+}
+
+// startRoles runs a process with some roles only; none means all.
+func startRoles(t *testing.T, dir string, roles []string, env ...string) *service {
+	t.Helper()
+	args := []string{"serve"}
+	if len(roles) > 0 {
+		args = append(args, "--roles", strings.Join(roles, ","))
+	}
+	cmd := exec.CommandContext(t.Context(), builtBinary(t), args...)
 	cmd.Env = append(os.Environ(), "DATA_DIR="+dir, "PORT=0", "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=1s")
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = t.Output()
