@@ -78,11 +78,12 @@ type ours struct {
 	*broker.Broker
 	pub    producers.Publisher
 	tasks  status.Store
+	whole  bool // submit as the gateway does
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 }
 
-func newOurs(b *testing.B, conf broker.Config) system {
+func newOurs(b *testing.B, conf broker.Config) *ours {
 	o := &ours{Broker: open(b, conf)}
 	o.pub, o.tasks = producers.Publisher{JS: o.JS}, status.Store{KV: o.Status}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(b.Context()))
@@ -124,7 +125,10 @@ func newOurs(b *testing.B, conf broker.Config) system {
 }
 
 func (o *ours) submit(ctx context.Context, task string) error {
-	// Published directly, as the peer does: the first request, no submission.
+	if o.whole {
+		return o.pub.Submit(ctx, task, stages, "", job())
+	}
+	// Published directly, as the bare client does: the first request, no submission.
 	return o.pub.Publish(ctx, events.New(task, stages[0], events.Requested, stages[1:], job()))
 }
 
@@ -151,7 +155,7 @@ type bare struct {
 	consumers []jetstream.ConsumeContext
 }
 
-func newBare(b *testing.B, conf broker.Config) system {
+func newBare(b *testing.B, conf broker.Config) *bare {
 	p := &bare{Broker: open(b, conf)}
 	ctx := b.Context()
 	for i, name := range stages {
@@ -376,8 +380,7 @@ func steady(b *testing.B, ctx context.Context, s system, n int, rate float64) la
 
 // round measures one system: n tasks at once, then as many at half the rate, then
 // idle ones one by one.
-func round(b *testing.B, make func(*testing.B, broker.Config) system, n, idle int) figures {
-	s := make(b, broker.Config{})
+func round(b *testing.B, s system, n, idle int) figures {
 	defer s.stop()
 	ctx, cancel := context.WithTimeout(b.Context(), 2*time.Minute)
 	defer cancel()
@@ -430,8 +433,8 @@ func BenchmarkPipeline(b *testing.B) {
 	}
 	var us, peer []figures
 	for range rounds {
-		us = append(us, round(b, newOurs, n, idle))
-		peer = append(peer, round(b, newBare, n, idle))
+		us = append(us, round(b, newOurs(b, broker.Config{}), n, idle))
+		peer = append(peer, round(b, newBare(b, broker.Config{}), n, idle))
 	}
 	show(us, peer, "pipeline-cpu", "s/1000tasks", false, func(f figures) float64 { return f.cpu })
 	show(us, peer, "pipeline-saturated", "tasks/s", true, func(f figures) float64 { return f.rate })
@@ -446,17 +449,16 @@ func BenchmarkPipeline(b *testing.B) {
 
 // BenchmarkPipelineSync has every event synced to the disk before it counts.
 func BenchmarkPipelineSync(b *testing.B) {
-	rounds, n := 3, 300
+	const rounds, n = 3, 300
 	var us, peer []figures
 	for range rounds {
-		for _, c := range []struct {
-			to   *[]figures
-			make func(*testing.B, broker.Config) system
-		}{{&us, newOurs}, {&peer, newBare}} {
-			s := c.make(b, broker.Config{Sync: true})
-			*c.to = append(*c.to, saturate(b, b.Context(), s, n))
-			s.stop()
-		}
+		us = append(us, saturated(b, newOurs(b, broker.Config{Sync: true}), n))
+		peer = append(peer, saturated(b, newBare(b, broker.Config{Sync: true}), n))
 	}
 	show(us, peer, "pipeline-sync", "tasks/s", true, func(f figures) float64 { return f.rate })
+}
+
+func saturated(b *testing.B, s system, n int) figures {
+	defer s.stop()
+	return saturate(b, b.Context(), s, n)
 }
