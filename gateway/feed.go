@@ -315,5 +315,6 @@ func (f *Feed) Progress(task string) *events.Progress {
 	if !ok || time.Since(h.at) > progressMemory {
 		return nil
 	}
-	return &h.p
+	p := h.p
+	return &p
 }

@@ -135,7 +135,8 @@ var ErrUnknown = errors.New("unknown id")
 type Gateway struct {
 	Deps
 	conf       Config
-	mux        http.Handler
+	mux        http.Handler // the routes
+	serve      http.Handler // the routes, observed
 	metrics    *metrics
 	sameOrigin *http.CrossOriginProtection
 	limits     *limiter
@@ -169,8 +170,9 @@ func New(conf Config, deps Deps) *Gateway {
 	g.queues = newQueues(deps.Metrics)
 	g.links = newLinks(g.conf.Secret)
 	g.mux = g.routes()
+	g.serve = g.observe(g.mux)
 	return g
 }
 
 // ServeHTTP implements http.Handler.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.mux.ServeHTTP(w, r) }
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.serve.ServeHTTP(w, r) }

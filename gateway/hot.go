@@ -2,6 +2,7 @@ package gateway
 
 import (
 	lru "container/list"
+	"net/http"
 	"sync"
 
 	"github.com/videomsg/videomsg/status"
@@ -20,9 +21,10 @@ type doc struct {
 	t    status.Task
 	err  error
 
-	mu   sync.Mutex
-	body []byte // as clients see it, without progress; nil until asked for
-	tag  string
+	mu     sync.Mutex
+	body   []byte // as clients see it, without progress; nil until asked for
+	tag    string
+	header http.Header // of the answer; shared by all of them
 }
 
 // hot keeps the documents that changed or were read last. It is guarded by the

@@ -76,6 +76,26 @@ type requestInfo struct {
 
 type infoKey struct{}
 
+// A requestContext carries what is known of a request, and its route for chi, at
+// once: three values of context.WithValue and two copies of the request cost a
+// tenth of a status request.
+type requestContext struct {
+	context.Context
+	info  requestInfo
+	route *chi.Context
+}
+
+// Value implements context.Context.
+func (c *requestContext) Value(key any) any {
+	switch key {
+	case infoKey{}:
+		return &c.info
+	case chi.RouteCtxKey:
+		return c.route
+	}
+	return c.Context.Value(key)
+}
+
 func infoOf(ctx context.Context) *requestInfo {
 	if i, ok := ctx.Value(infoKey{}).(*requestInfo); ok {
 		return i
@@ -104,16 +124,21 @@ func traceparent(r *http.Request) (header, id string) {
 
 // observe counts, times and logs every request.
 func (g *Gateway) observe(next http.Handler) http.Handler {
+	routes := sync.Pool{New: func() any { return chi.NewRouteContext() }}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		trace, id := traceparent(r)
 		r.Header["Traceparent"] = []string{trace}
-		info := &requestInfo{id: id}
+		rc, _ := routes.Get().(*chi.Context) // nothing else is put
+		rc.Reset()
+		ctx := &requestContext{Context: r.Context(), info: requestInfo{id: id}, route: rc}
+		info := &ctx.info
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		r = r.WithContext(context.WithValue(r.Context(), infoKey{}, info))
+		r = r.WithContext(ctx)
 		next.ServeHTTP(ww, r)
 
-		route := chi.RouteContext(r.Context()).RoutePattern()
+		route := rc.RoutePattern()
+		routes.Put(rc)
 		if route == "" {
 			route = "none"
 		}
@@ -169,11 +194,13 @@ func (g *Gateway) recover(next http.Handler) http.Handler {
 }
 
 func secureHeaders(next http.Handler) http.Handler {
+	// Made once: every answer has them.
+	nosniff, noReferrer, deny := []string{"nosniff"}, []string{"no-referrer"}, []string{"DENY"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h["X-Content-Type-Options"] = []string{"nosniff"}
-		h["Referrer-Policy"] = []string{"no-referrer"}
-		h["X-Frame-Options"] = []string{"DENY"}
+		h["X-Content-Type-Options"] = nosniff
+		h["Referrer-Policy"] = noReferrer
+		h["X-Frame-Options"] = deny
 		next.ServeHTTP(w, r)
 	})
 }

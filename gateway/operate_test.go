@@ -77,7 +77,8 @@ func TestThroughputIsReadFromTheStream(t *testing.T) {
 
 	deps := h.g.Deps
 	deps.Metrics = prometheus.NewRegistry()
-	h.g.mux = New(h.g.conf, deps).mux
+	again := New(h.g.conf, deps)
+	h.g.mux, h.g.serve = again.mux, again.serve
 	check("after a restart", sum(as("/api/admin/throughput")))
 	for _, q := range []string{"limit=0", "limit=61", "limit=x", "since=yesterday", "since=2999-01-01T00:00:00Z"} {
 		if r := as("/api/admin/throughput?" + q); r.StatusCode != 422 || r.code() != codeRange {

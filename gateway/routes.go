@@ -112,7 +112,7 @@ func (g *Gateway) api() []route {
 // routes puts the table, the metrics and the web app behind one handler.
 func (g *Gateway) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(g.observe, g.recover, secureHeaders)
+	r.Use(g.recover, secureHeaders)
 	if len(g.conf.CORSOrigins) > 0 {
 		r.Use(cors.Handler(cors.Options{
 			AllowedOrigins: g.conf.CORSOrigins,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -282,21 +283,23 @@ func (g *Gateway) quickStatus(w http.ResponseWriter, r *http.Request) (done bool
 		}
 		d.body = append(d.body, '\n')
 		d.tag = etag(t, d.rev, nil)
+		d.header = http.Header{
+			"Etag": {d.tag}, "Cache-Control": {"no-cache"}, "Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(d.body))},
+		}
+		if !t.Terminal() {
+			d.header["Retry-After"] = []string{"1"}
+		}
 	}
-	body, tag := d.body, d.tag
+	body, tag, header := d.body, d.tag, d.header
 	d.mu.Unlock()
 	h := w.Header()
-	h["Etag"] = []string{tag}
-	h["Cache-Control"] = []string{"no-cache"}
-	if !t.Terminal() {
-		h["Retry-After"] = []string{"1"}
-	}
+	maps.Copy(h, header)
 	if r.Header.Get("If-None-Match") == tag {
+		delete(h, "Content-Type")
+		delete(h, "Content-Length")
 		w.WriteHeader(http.StatusNotModified)
 		return true, nil
 	}
-	h["Content-Type"] = []string{"application/json"}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	_, _ = w.Write(body) // the client is gone
 	return true, nil
 }
@@ -328,6 +331,9 @@ func etag(t status.Task, rev uint64, p *events.Progress) string {
 }
 
 func waitParam(r *http.Request) (time.Duration, error) {
+	if r.URL.RawQuery == "" {
+		return 0, nil
+	}
 	v := r.URL.Query().Get("wait")
 	if v == "" {
 		return 0, nil

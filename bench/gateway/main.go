@@ -37,7 +37,9 @@ func run(args []string) error {
 	ctx := context.Background()
 	switch *role {
 	case "constant":
-		return serveConstant()
+		return serveConstant(true)
+	case "bare":
+		return serveConstant(false)
 	case "ours":
 		return serveOurs(ctx, fs.Arg(0))
 	}

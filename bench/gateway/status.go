@@ -90,6 +90,11 @@ func statuses(ctx context.Context, rounds int) error {
 		return err
 	}
 	defer constant.stop()
+	bare, err := self(ctx, "bare")
+	if err != nil {
+		return err
+	}
+	defer bare.stop()
 	path := "/api/video/status/" + task
 	doc, err := fetch(ctx, ours.url+path, token)
 	if err != nil {
@@ -101,35 +106,36 @@ func statuses(ctx context.Context, rounds int) error {
 	} else {
 		defer fast.stop()
 	}
-	var a, b, c []round
+	servers := []struct {
+		name, url, token string
+		pids             []int
+		rounds           []round
+	}{
+		{name: "ours", url: ours.url + path, token: token, pids: []int{ours.cmd.Process.Pid}},
+		{name: "bare-chi", url: constant.url + path, token: token, pids: []int{constant.cmd.Process.Pid}},
+		{name: "bare-net-http", url: bare.url + path, token: token, pids: []int{bare.cmd.Process.Pid}},
+		// It sends what Redis has, to anybody.
+		{name: "fastapi-redis", url: fast.address() + path, pids: fast.pids()},
+		// It asks who it is and whose task it is, and answers with an ETag, as ours.
+		{name: "fastapi-redis-owned", url: fast.address() + "/owned" + path, token: token, pids: fast.pids()},
+	}
+	if fast == nil {
+		servers = servers[:3]
+	}
 	for range rounds {
-		for _, s := range []struct {
-			to    *[]round
-			url   string
-			token string
-			pids  []int
-		}{
-			{&a, ours.url, token, []int{ours.cmd.Process.Pid}},
-			{&b, constant.url, token, []int{constant.cmd.Process.Pid}},
-			{&c, fast.address(), "", fast.pids()},
-		} {
-			if s.url == "" {
-				continue
-			}
-			r, err := load(ctx, s.url+path, s.token, s.pids...)
+		for i := range servers {
+			s := &servers[i]
+			r, err := load(ctx, s.url, s.token, s.pids...)
 			if err != nil {
 				return err
 			}
-			*s.to = append(*s.to, r)
+			s.rounds = append(s.rounds, r)
 		}
 	}
-	print2("status/requests-per-s/bare-chi", a, b, func(r round) float64 { return r.perSecond })
-	print2("status/cpu-s-per-1000/bare-chi", a, b, func(r round) float64 { return r.cpu })
-	print2("status/p99-ms/bare-chi", a, b, func(r round) float64 { return r.p99.Seconds() * 1000 })
-	if len(c) > 0 {
-		print2("status/requests-per-s/fastapi-redis", a, c, func(r round) float64 { return r.perSecond })
-		print2("status/cpu-s-per-1000/fastapi-redis", a, c, func(r round) float64 { return r.cpu })
-		print2("status/p99-ms/fastapi-redis", a, c, func(r round) float64 { return r.p99.Seconds() * 1000 })
+	for _, peer := range servers[1:] {
+		print2("status/requests-per-s/"+peer.name, servers[0].rounds, peer.rounds, func(r round) float64 { return r.perSecond })
+		print2("status/cpu-s-per-1000/"+peer.name, servers[0].rounds, peer.rounds, func(r round) float64 { return r.cpu })
+		print2("status/p99-ms/"+peer.name, servers[0].rounds, peer.rounds, func(r round) float64 { return r.p99.Seconds() * 1000 })
 	}
 	return nil
 }
@@ -174,7 +180,8 @@ func fetch(ctx context.Context, url, token string) ([]byte, error) {
 	}
 }
 
-// A fastAPI is the peer: uvicorn with two workers in front of Redis.
+// A fastAPI is the peer: uvicorn, with uvloop, httptools and a worker per core of
+// the two that such a machine has, in front of Redis.
 type fastAPI struct {
 	redis, uvicorn *exec.Cmd
 	url            string
@@ -230,8 +237,8 @@ func freePort() (string, error) {
 
 func startFastAPI(ctx context.Context, task string, doc []byte) (*fastAPI, error) {
 	const python = "/usr/bin/python3"
-	if out, err := exec.CommandContext(ctx, python, "-c", "import fastapi, uvicorn, redis").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("apt-get install python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-redis python3-hiredis: %w: %s", err, out)
+	if out, err := exec.CommandContext(ctx, python, "-c", "import fastapi, uvicorn, redis, jwt").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("apt-get install python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-redis python3-hiredis python3-jwt: %w: %s", err, out)
 	}
 	redisPort, err := freePort()
 	if err != nil {
@@ -248,13 +255,13 @@ func startFastAPI(ctx context.Context, task string, doc []byte) (*fastAPI, error
 	}
 	f.uvicorn = exec.CommandContext(ctx, python, "-m", "uvicorn", "fastapi_status:app", "--port", port, "--workers", "2", "--no-access-log", "--log-level", "warning")
 	f.uvicorn.Dir = "bench/peers"
-	f.uvicorn.Env = append(os.Environ(), "REDIS_URL=redis://127.0.0.1:"+redisPort)
+	f.uvicorn.Env = append(os.Environ(), "REDIS_URL=redis://127.0.0.1:"+redisPort, "JWT_SECRET_KEY="+secret)
 	f.uvicorn.Stderr = os.Stderr
 	if err := f.uvicorn.Start(); err != nil {
 		return nil, err
 	}
 	time.Sleep(500 * time.Millisecond)
-	put := exec.CommandContext(ctx, python, "-c", "import redis,sys; redis.Redis(port=int(sys.argv[1])).set(sys.argv[2], sys.stdin.buffer.read())", redisPort, "task:"+task)
+	put := exec.CommandContext(ctx, python, "-c", "import redis,sys; r=redis.Redis(port=int(sys.argv[1])); r.set(sys.argv[2], sys.stdin.buffer.read()); r.set('owner:'+sys.argv[2], 'bench')", redisPort, "task:"+task)
 	in, err := put.StdinPipe()
 	if err != nil {
 		return nil, err
