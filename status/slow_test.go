@@ -70,7 +70,7 @@ func TestSlowProjectorsCatchUp(t *testing.T) {
 			t.Fatalf("%d events wait, %v", i.NumPending, err)
 		}
 	}
-	r, err := Rebuild(ctx, b.Events, Store{KV: b.Status})
+	r, err := Rebuild(ctx, b.Events, Store{KV: b.Status}, false)
 	if err != nil || r.Tasks != tasks || r.Identical != tasks {
 		t.Errorf("%+v, %v", r, err)
 	}
