@@ -25,10 +25,10 @@ func newMixer(rate, channels, n int, emit func([][]float32) error) *mixer {
 	return m
 }
 
-// add puts grain g with half-windows l and r.
-func (m *mixer) add(w *window, g grain, l, r float64) error {
-	a := max(int(math.Ceil(g.u-l)), m.base, 0)
-	b := min(int(math.Floor(g.end+r)), m.n-1, m.base+len(m.buf[0])-1)
+// add puts grain g.
+func (m *mixer) add(w *window, g grain) error {
+	a := max(int(math.Ceil(g.u-g.l)), m.base, 0)
+	b := min(int(math.Floor(g.end+g.r)), m.n-1, m.base+len(m.buf[0])-1)
 	if b < a {
 		return nil
 	}
@@ -54,7 +54,7 @@ func (m *mixer) add(w *window, g grain, l, r float64) error {
 			m.sinc.stretch(x, src, start-float64(lo), g.step)
 		}
 		y := m.buf[c][a-m.base:][:k]
-		fade(y[:i], x[:i], float64(a)-g.u, l, g.gain)
+		side(y[:i], x[:i], float64(a)-g.u, g.l, g.gapL, g)
 		if g.gain == 1 {
 			for n, v := range x[i:j] {
 				y[i+n] += v
@@ -64,9 +64,49 @@ func (m *mixer) add(w *window, g grain, l, r float64) error {
 				y[i+n] += g.gain * v
 			}
 		}
-		fade(y[j:], x[j:], float64(a+j)-g.end, r, g.gain)
+		side(y[j:], x[j:], float64(a+j)-g.end, g.r, g.gapR, g)
 	}
 	return nil
+}
+
+// side adds one side of a grain, t from its pulse; gap is the distance to the
+// pulse on that side.
+func side(y, x []float32, t, half, gap float64, g grain) {
+	if gap > half {
+		flat(y, x, t, half, gap, g.floor, g.gain)
+		return
+	}
+	fade(y, x, t, half, g.gain)
+}
+
+// flat is fade with a window w(t)/max(w(t)+w(gap−t), floor), w being that of fade:
+// near the pulse it is 1, and together with that of a neighbour gap away it is 1
+// all the way, unless the two are farther apart than they reach.
+func flat(y, x []float32, t, half, gap, floor float64, gain float32) {
+	if len(x) == 0 {
+		return
+	}
+	d := math.Pi / half
+	k := 2 * math.Cos(d)
+	c1, c0 := math.Cos(d*t), math.Cos(d*(t-1))
+	far := gap - math.Abs(t) // from the neighbour, and falling or rising with t
+	step := 1.0
+	if t >= 0 {
+		step = -1
+	}
+	n1, n0 := math.Cos(d*far), math.Cos(d*(far-step))
+	y = y[:len(x)]
+	for i, v := range x {
+		w := 0.5 + 0.5*c1
+		sum := w
+		if far < half {
+			sum += 0.5 + 0.5*n1
+		}
+		y[i] += v * gain * float32(w/math.Max(sum, floor))
+		c0, c1 = c1, k*c1-c0
+		n0, n1 = n1, k*n1-n0
+		far += step
+	}
 }
 
 // fade adds gain·(½+½cos(π(t+i)/half))·x[i] to y[i]; the cosine comes from the

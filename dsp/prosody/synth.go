@@ -9,12 +9,16 @@ import (
 type grain struct {
 	u, end float64 // output positions
 	m      float64 // source position that lands on u
-	l, r   float64 // half-windows of voiced grains: the periods on both sides
-	gain   float32
-	step   float64 // source samples per output sample; 1 unless formants move
-	voiced bool
-	own    bool // windows are l and r, not the distance to the neighbours
-	silent bool
+	l, r   float64 // half-windows
+	// gapL and gapR are the distances to the pulses on both sides where the grain
+	// has windows of its own; 0 when there is none.
+	gapL, gapR float64
+	floor      float64 // of the sum of neighbouring windows; see flat
+	gain       float32
+	step       float64 // source samples per output sample; 1 unless formants move
+	voiced     bool
+	own        bool // windows are l and r, not the distance to the neighbours
+	silent     bool
 }
 
 // synth walks along the output and lays grains (time-domain pitch-synchronous
@@ -27,8 +31,13 @@ type grain struct {
 //
 // With unchanged periods the half-windows are the distances to the neighbouring
 // grains, so they add up to exactly one and an unchanged recording is copied.
-// With changed periods they are the source's own periods; using the new
-// distances would bring the old pitch back.
+// With changed periods that would bring the old pitch back. A window of two old
+// periods, though, is so fine in frequency that a raised pitch hears only every
+// n-th harmonic of the source, and a strong fundamental, as nasals have, is gone:
+// the half-windows are the geometric mean of both periods then. For a lowered
+// pitch they are the old periods, and where neighbours no longer add up to one,
+// the gap is filled from both sides as far as that is possible without the next
+// pulse of the source: without, the breath between pulses is modulated, and buzzes.
 type synth struct {
 	track *Track
 	plan  Plan
@@ -60,6 +69,7 @@ const (
 	shortestStep  = 1 / 800.0 // of a synthesis period
 	entryRoom     = 0.0003    // between the last unvoiced grain and the first pulse
 	onsetGuard    = 0.0007    // no grain before an onset reads closer to it
+	gapFloor      = 0.5       // of grain.floor at an unchanged pitch
 )
 
 // run lays all grains; tick is called between them.
@@ -129,12 +139,11 @@ func (s *synth) lay(u, n float64) (float64, error) {
 				ratio = s.ratio(mid, period)
 			}
 		}
-		g := grain{
-			u: u, end: u, m: m, l: l / s.plan.Formant, r: r / s.plan.Formant, voiced: true, own: !s.keep,
-			gain: s.level(ti), step: s.plan.Formant,
-		}
+		g := grain{u: u, end: u, m: m, l: l, r: r, voiced: true, own: !s.keep, gain: s.level(ti), step: s.plan.Formant}
 		if !s.keep {
-			g.gain *= float32(1 / math.Sqrt(ratio))
+			wide := 1 / (s.plan.Formant * math.Sqrt(math.Max(1, ratio)))
+			g.l, g.r, g.floor = l*wide, r*wide, gapFloor/ratio
+			g.gain *= float32(math.Pow(ratio, -0.25)) // keeps the power
 		}
 		if err := s.push(g); err != nil {
 			return 0, err
@@ -358,23 +367,24 @@ func (s *synth) flush() error {
 // render adds the held grain to the output; next is its right neighbour.
 func (s *synth) render(next *grain) error {
 	g := s.cur
-	l, r := s.hop, s.hop
+	own := g
+	g.l, g.r, g.gapL, g.gapR = s.hop, s.hop, 0, 0
 	if s.count > 1 {
-		l = g.u - s.prev.end
+		g.l = g.u - s.prev.end
 		if g.own && s.prev.voiced {
-			l = g.l
+			g.l, g.gapL = own.l, g.l
 		}
 	}
 	if next != nil {
-		r = next.u - g.end
+		g.r = next.u - g.end
 		if g.own && next.voiced {
-			r = g.r
+			g.r, g.gapR = own.r, g.r
 		}
 	}
 	most := longestHalf * s.rate
-	l, r = math.Min(math.Max(l, 2), most), math.Min(math.Max(r, 2), most)
+	g.l, g.r = math.Min(math.Max(g.l, 2), most), math.Min(math.Max(g.r, 2), most)
 	if !g.silent {
-		if err := s.out.add(s.win, g, l, r); err != nil {
+		if err := s.out.add(s.win, g); err != nil {
 			return err
 		}
 	}
