@@ -19,6 +19,7 @@ type figure struct {
 	goal   string
 	bigger bool // bigger is better
 	value  map[string]float64
+	ideal  float64 // of a perfect change, where that is known; else 0
 }
 
 // prosodyGroup changes generated and recorded speech and measures the result.
@@ -65,6 +66,9 @@ func (b *bench) print(f figure) {
 	own := f.value["ours"]
 	if f.goal != "" {
 		b.goal(f.name, own, f.goal)
+	}
+	if f.ideal != 0 {
+		fmt.Fprintf(b.w, "#  %s: ideal=%.4g\n", f.name, f.ideal)
 	}
 	by, best := "", 0.0
 	for name, v := range f.value {
@@ -232,6 +236,12 @@ func pitchFigures(_ *bench, who []changer, sigs []prosodytest.Signal) ([]figure,
 				fs.value[name] = math.Abs(prosodytest.FormantShift(s, y, 1, fy))
 			}); err != nil {
 				return nil, err
+			}
+			if s.Born != nil {
+				// The same voice and words at that pitch: what a perfect change gives.
+				y := s.Born(r)
+				env.ideal, kur.ideal = prosodytest.EnvelopeDB(s, y, 1, fy), prosodytest.Kurtosis(s, y, 1)/k0
+				fs.ideal = math.Abs(prosodytest.FormantShift(s, y, 1, fy))
 			}
 			figs = append(figs, med, p95, lost, env, kur, fs)
 		}

@@ -18,6 +18,9 @@ type Signal struct {
 	Steady []Interval              // voiced and free of transitions
 	Onsets []float64               // sudden beginnings
 	Sounds []Interval              // everything that is not silence
+	// Born is the same sound spoken at another pitch, ratio times as high; nil
+	// for recordings.
+	Born func(ratio float64) dsp.Audio
 }
 
 // Interval is a stretch of time.
@@ -230,7 +233,9 @@ func Sentences(rate int, f0 float64, phrases int, seed uint64) Signal {
 		}
 		return f0 * math.Exp2(oct)
 	}
-	s := Signal{Name: "sentences", Audio: a}
+	s := Signal{Name: "sentences", Audio: a, Born: func(ratio float64) dsp.Audio {
+		return Sentences(rate, ratio*f0, phrases, seed).Audio
+	}}
 	jitter := rand.New(rand.NewPCG(seed, 5))
 	for _, y := range syl {
 		voice(x, rate, y.iv.Start, y.iv.End, Vowels()[y.vowel], melody, ramp(y.iv.Start, y.iv.End, 0.025))
