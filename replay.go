@@ -86,6 +86,9 @@ func (c replayCmd) filter() (string, error) {
 	if task == "*" && (!c.At.IsZero() || c.Into != "") {
 		return "", errors.New("--at and --into are about one task: give --task")
 	}
+	if !c.At.IsZero() && c.Follow {
+		return "", errors.New("--at is about the past: leave --follow out")
+	}
 	if c.Into != "" && (strings.HasPrefix(c.Into, "vm") || strings.ContainsAny(c.Into, " *>") || strings.HasPrefix(c.Into, "$")) {
 		return "", fmt.Errorf("prefix %q: must be plain tokens, and not the service's own", c.Into)
 	}
