@@ -86,8 +86,13 @@ func (doctorCmd) Run(e *env) error {
 	return nil
 }
 
-// minFree is the disk space below which nothing should be started.
-const minFree = 256 << 20
+// minFree is the disk space below which nothing is started: the embedded broker's
+// files and one task's.
+const minFree = 32 << 20
+
+// keepsFiles reports whether this process writes below DATA_DIR more than a task's
+// temporary files.
+func (c config) keepsFiles() bool { return c.Broker.URL == "" || c.Storage.Backend == "local" }
 
 func checkDisk(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -101,7 +106,7 @@ func checkDisk(dir string) error {
 		return err
 	}
 	if free := fs.Bavail * uint64(fs.Bsize); free < minFree {
-		return fmt.Errorf("only %d MB free", free>>20)
+		return fmt.Errorf("only %d MB free of the %d that a start takes", free>>20, minFree>>20)
 	}
 	return nil
 }

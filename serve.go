@@ -31,6 +31,11 @@ func (c serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	if conf.keepsFiles() {
+		if err := checkDisk(conf.DataDir); err != nil {
+			return fmt.Errorf("data directory %s: %w; free disk space, or set DATA_DIR", conf.DataDir, err)
+		}
+	}
 	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: conf.LogLevel}))
 	return serve(e.ctx, log, conf, func(url string) { fmt.Fprintln(e.stdout, "videomsg listens on", url) })
 }

@@ -61,7 +61,7 @@ func endpointURL(f func(*config) *string) func(*config, string) error {
 	return func(c *config, v string) error {
 		u, err := url.Parse(v)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return errors.New("must be an address such as http://collector:4318")
+			return errors.New("must be an address such as http://host:4318")
 		}
 		*f(c) = v
 		return nil

@@ -249,6 +249,7 @@ func TestCluster(t *testing.T) {
 			}
 		})
 	}
+	const killed = 3 // of the workers
 	restarted := make(chan struct{})
 	go func() {
 		defer close(restarted)
@@ -301,6 +302,13 @@ func TestCluster(t *testing.T) {
 	t.Logf("%d tasks, %d retries of clients, ended as %v", len(unique), retries.Load(), states)
 	if states["completed"] != tasks {
 		t.Errorf("ended as %v", states)
+	}
+	for i, w := range workers[killed:] {
+		select {
+		case <-w.done:
+			t.Errorf("the %s process ended by itself", roles[(killed+i)%len(roles)])
+		default:
+		}
 	}
 }
 
