@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +43,8 @@ type house struct {
 	work  consumers.Work
 }
 
+var detector = sync.OnceValues(face.NewDetector)
+
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
@@ -51,7 +54,7 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := face.NewDetector()
+	d, err := detector()
 	if err != nil {
 		t.Fatal(err)
 	}

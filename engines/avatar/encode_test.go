@@ -75,7 +75,12 @@ func program(t *testing.T, script string) string {
 // process left.
 func TestBrokenEncoders(t *testing.T) {
 	needFFmpeg(t)
+	ffmpeg, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ name, script, reason string }{
+		{"it may write no more", "trap '' XFSZ; ulimit -f 2; exec " + ffmpeg + ` "$@"`, "the video could not be encoded"},
 		{"it hangs without reading", "sleep 300 & wait", "the encoder stopped responding"},
 		{"it reads everything and never ends", "cat >/dev/null; sleep 300 & wait", "the encoder stopped responding"},
 		{"it dies at once", "exit 3", "the video could not be encoded"},
@@ -86,6 +91,9 @@ func TestBrokenEncoders(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := local{faces: detector(t), threads: 1, program: program(t, tt.script), stall: 400 * time.Millisecond}
+			if strings.Contains(tt.script, ffmpeg) { // the real one takes its time to start
+				l.stall = time.Minute
+			}
 			start := time.Now()
 			chain := Chain{l.portrait(), Still(l.faces, 1)}
 			served, err := chain.Run(t.Context(), job(t, 1, 96))
@@ -98,6 +106,9 @@ func TestBrokenEncoders(t *testing.T) {
 			why := served.Skipped[0].Err
 			if got := engines.Reason(why); tt.reason != "" && got != tt.reason {
 				t.Errorf("reason %q, want %q (%v)", got, tt.reason, why)
+			}
+			if tt.name == "it may write no more" && !strings.Contains(why.Error(), "File too large") {
+				t.Errorf("the operator is not told: %v", why)
 			}
 			if strings.Contains(tt.name, "disk") && !strings.Contains(why.Error(), "No space left") {
 				t.Errorf("the operator is not told: %v", why)
