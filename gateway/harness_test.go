@@ -312,7 +312,7 @@ func (h *harness) finish(task, failAt string) {
 		if e.Stage == failAt {
 			out.Verb = events.Failed
 			note.Tries = []string{"dial tcp 10.1.2.3:80: secret cause"}
-			note.Problem = &events.Problem{Code: "STAGE_FAILED", Detail: "The stage failed.", Cause: "dial tcp 10.1.2.3:80: secret cause", Retryable: true}
+			note.Problem = &events.Problem{Code: "STAGE_FAILED", Detail: "The " + e.Stage + " stage failed.", Cause: "dial tcp 10.1.2.3:80: secret cause", Retryable: true}
 			out.Job.Notes = append(out.Job.Notes, note)
 			end := events.New(task, events.Task, events.TaskFailed, nil, out.Job)
 			h.publish(out, end)

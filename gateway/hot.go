@@ -2,7 +2,9 @@ package gateway
 
 import (
 	lru "container/list"
+	"encoding/json"
 	"net/http"
+	"strconv"
 	"sync"
 
 	"github.com/videomsg/videomsg/status"
@@ -21,10 +23,46 @@ type doc struct {
 	t    status.Task
 	err  error
 
-	mu     sync.Mutex
-	body   []byte // as clients see it, without progress; nil until asked for
+	mu      sync.Mutex
+	answers map[bool]*rendered // in Japanese or not, without progress
+}
+
+// A rendered document is what clients get of it. It is shared by all of them and
+// never changed.
+type rendered struct {
+	body   []byte
 	tag    string
-	header http.Header // of the answer; shared by all of them
+	header http.Header
+}
+
+// answer renders the document when it is asked for the first time.
+func (d *doc) answer(ja bool, render func() (view, error)) (*rendered, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if a := d.answers[ja]; a != nil {
+		return a, nil
+	}
+	v, err := render()
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	a := &rendered{body: append(body, '\n'), tag: etag(d.t, d.rev, nil, ja)}
+	a.header = http.Header{
+		"Etag": {a.tag}, "Cache-Control": {"no-cache"}, "Vary": {"Accept-Language"},
+		"Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(a.body))},
+	}
+	if !d.t.Terminal() {
+		a.header["Retry-After"] = []string{"1"}
+	}
+	if d.answers == nil {
+		d.answers = map[bool]*rendered{}
+	}
+	d.answers[ja] = a
+	return a, nil
 }
 
 // hot keeps the documents that changed or were read last. It is guarded by the

@@ -3,7 +3,7 @@ package gateway
 import "strings"
 
 // A phrase is what clients are told, in both languages; {} stands for a value,
-// which is the same in both and comes in the same order.
+// which comes in the same order in both and may be a phrase itself.
 type phrase struct{ en, ja string }
 
 // phrases translate the details of problems. A test finds those that are missing.
@@ -136,6 +136,7 @@ var phrases = []phrase{
 	{"The erasure has begun and goes on by itself; ask again to see it done.", "削除を開始しました。自動的に続行されます。完了は再度ご確認ください。"},
 	{"Not everything could be erased yet; ask again.", "まだすべてを削除できていません。もう一度お試しください。"},
 	{"No worker has served this stage yet.", "この工程のワーカーはまだ動いていません。"},
+	{"The broker cannot be reached.", "ブローカーに接続できません。"},
 	{"Events cannot be followed at the moment.", "現在イベントを受信できません。"},
 	{"The dead letter is {} already.", "この失敗記録はすでに処理済みです（{}）。"},
 	{"Somebody else was faster.", "他の管理者が先に処理しました。"},
@@ -143,13 +144,15 @@ var phrases = []phrase{
 
 // inJapanese translates a detail; what has no translation stays as it is.
 func inJapanese(detail string) string {
-	for _, p := range phrases {
-		if values, ok := p.match(detail); ok {
-			out := p.ja
-			for _, v := range values {
-				out = strings.Replace(out, "{}", v, 1)
+	for _, list := range [][]phrase{phrases, told} {
+		for _, p := range list {
+			if values, ok := p.match(detail); ok {
+				out := p.ja
+				for _, v := range values {
+					out = strings.Replace(out, "{}", inJapanese(v), 1)
+				}
+				return out
 			}
-			return out
 		}
 	}
 	// "field: what is wrong with it"

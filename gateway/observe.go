@@ -208,6 +208,9 @@ func secureHeaders(next http.Handler) http.Handler {
 // japanese reports whether the client prefers Japanese to English (RFC 9110,
 // 12.5.4). Whoever wants neither gets English.
 func japanese(r *http.Request) bool {
+	if len(r.Header["Accept-Language"]) == 0 {
+		return false
+	}
 	tags, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
 	if err != nil {
 		return false

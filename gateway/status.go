@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -74,7 +73,7 @@ type errorView struct {
 
 // render is the task as its owner sees it, with what is only echoed.
 func (g *Gateway) render(r *http.Request, t status.Task, rev uint64, p *events.Progress) (view, error) {
-	v := inWords(t, rev, p)
+	v := inWords(t, rev, p).translated(japanese(r))
 	d, err := g.details(r.Context(), t)
 	v.Subject, v.UserData = d.Subject, d.UserData
 	return v, err
@@ -241,7 +240,7 @@ func (g *Gateway) status(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		p := g.Feed.Progress(t.ID)
-		tag := etag(t, rev, p)
+		tag := etag(t, rev, p, japanese(r))
 		if fresh := seen != tag; wait == 0 || t.Terminal() || fresh && seen != "" {
 			return g.answerStatus(w, r, t, rev, p, tag, seen)
 		}
@@ -271,36 +270,19 @@ func (g *Gateway) quickStatus(w http.ResponseWriter, r *http.Request) (done bool
 		return false, err
 	}
 	infoOf(r.Context()).task = id
-	d.mu.Lock()
-	if d.body == nil {
-		v, err := g.render(r, t, d.rev, nil)
-		if err == nil {
-			d.body, err = json.Marshal(v)
-		}
-		if err != nil {
-			d.mu.Unlock()
-			return false, err
-		}
-		d.body = append(d.body, '\n')
-		d.tag = etag(t, d.rev, nil)
-		d.header = http.Header{
-			"Etag": {d.tag}, "Cache-Control": {"no-cache"}, "Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(d.body))},
-		}
-		if !t.Terminal() {
-			d.header["Retry-After"] = []string{"1"}
-		}
+	a, err := d.answer(japanese(r), func() (view, error) { return g.render(r, t, d.rev, nil) })
+	if err != nil {
+		return false, err
 	}
-	body, tag, header := d.body, d.tag, d.header
-	d.mu.Unlock()
 	h := w.Header()
-	maps.Copy(h, header)
-	if r.Header.Get("If-None-Match") == tag {
+	maps.Copy(h, a.header)
+	if r.Header.Get("If-None-Match") == a.tag {
 		delete(h, "Content-Type")
 		delete(h, "Content-Length")
 		w.WriteHeader(http.StatusNotModified)
 		return true, nil
 	}
-	_, _ = w.Write(body) // the client is gone
+	_, _ = w.Write(a.body) // the client is gone
 	return true, nil
 }
 
@@ -308,6 +290,7 @@ func (g *Gateway) answerStatus(w http.ResponseWriter, r *http.Request, t status.
 	h := w.Header()
 	h.Set("ETag", tag)
 	h.Set("Cache-Control", "no-cache")
+	h.Set("Vary", "Accept-Language")
 	if !t.Terminal() {
 		h.Set("Retry-After", "1")
 	}
@@ -322,10 +305,13 @@ func (g *Gateway) answerStatus(w http.ResponseWriter, r *http.Request, t status.
 	return writeJSON(w, http.StatusOK, v)
 }
 
-func etag(t status.Task, rev uint64, p *events.Progress) string {
+func etag(t status.Task, rev uint64, p *events.Progress, ja bool) string {
 	s := `"` + strconv.FormatUint(rev, 10)
 	if p != nil && p.Stage == t.Current() {
 		s += "-" + p.Stage + "-" + strconv.Itoa(p.Attempt) + "-" + strconv.Itoa(int(p.Done*1000))
+	}
+	if ja {
+		s += "-ja"
 	}
 	return s + `"`
 }

@@ -152,5 +152,5 @@ func (g *Gateway) cancel(w http.ResponseWriter, r *http.Request) error {
 			return newProblem(codeUnavailable, "").because(err)
 		}
 	}
-	return writeJSON(w, http.StatusAccepted, inWords(t, rev, nil))
+	return writeJSON(w, http.StatusAccepted, inWords(t, rev, nil).translated(japanese(r)))
 }
