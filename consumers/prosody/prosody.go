@@ -44,8 +44,8 @@ func (s stage) run(ctx context.Context, w consumers.Work) (consumers.Result, err
 		return consumers.Result{}, err
 	}
 	switch {
-	case !neutral(plan):
-	case neutral(whole):
+	case !plan.Identity():
+	case whole.Identity():
 		return consumers.Result{Engine: "none", Skipped: true, Remarks: []string{"No change of prosody was asked for."}}, nil
 	default:
 		return consumers.Result{Engine: "voice", Skipped: true, Remarks: []string{"The voice itself spoke as it was asked for."}}, nil
@@ -140,14 +140,6 @@ func rest(p prosody.Plan, job events.Job) prosody.Plan {
 // inaudible is a change of rate not worth a pass over the sound: engines round.
 const inaudible = 0.01
 
-// neutral reports whether p would give the same samples back.
-func neutral(p prosody.Plan) bool {
-	n := prosody.NeutralPlan()
-	return p.Semitones == n.Semitones && p.Rate == n.Rate && p.GainDB == n.GainDB && p.Range == n.Range &&
-		p.Formant == n.Formant && p.TiltDB == n.TiltDB && p.TremorCents == n.TremorCents &&
-		p.FinalRise == n.FinalRise && p.PhraseSlopeDB == n.PhraseSlopeDB && len(p.Breaks) == 0
-}
-
 // shares says who did what of a change that was asked for.
 func shares(whole, rest prosody.Plan) []string {
 	var voice, here []string
@@ -157,9 +149,9 @@ func shares(whole, rest prosody.Plan) []string {
 	}{
 		{"pitch", whole.Semitones != 0, rest.Semitones != 0},
 		{"speed", whole.Rate != 1, rest.Rate != 1},
-		{"melody", whole.Range != 1 || whole.FinalRise != 0 || whole.TremorCents != 0, true},
-		{"timbre", whole.Formant != 1 || whole.TiltDB != 0, true},
-		{"loudness", whole.GainDB != 0 || whole.PhraseSlopeDB != 0, true},
+		{"melody", whole.Range != 1 || whole.FinalRise != 0 || whole.TremorCents != 0 || whole.Declination != 0 || whole.JitterPct != 0, true},
+		{"timbre", whole.Formant != 1 || whole.TiltDB != 0 || whole.BreathDB != 0, true},
+		{"loudness", whole.GainDB != 0 || whole.PhraseSlopeDB != 0 || whole.AttackDB != 0 || whole.Compression != 0, true},
 		{"pauses", len(rest.Breaks) > 0, true},
 	} {
 		switch {

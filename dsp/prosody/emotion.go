@@ -38,6 +38,11 @@ type preset struct {
 	finalRise     float64 // semitones at the end of a phrase
 	phraseSlopeDB float64 // level change over a phrase
 	pauses        float64 // factor of natural pauses
+	declination   float64 // factor of the fall of the pitch over a phrase, beyond 1
+	jitter        float64 // random deviation of each period, percent
+	attackDB      float64 // gain of sudden beginnings
+	compression   float64 // of the louder passages, 0 to 1
+	breathDB      float64 // breath noise under the voice; 0 for none
 }
 
 func presetOf(e Emotion) (preset, bool) {
@@ -47,22 +52,23 @@ func presetOf(e Emotion) (preset, bool) {
 	case Happy:
 		return preset{
 			semitones: 2, rate: 1.1, gainDB: 1, pitchRange: 1.3, formant: 1.02,
-			tiltDB: 1, finalRise: 1, pauses: 0.85,
+			tiltDB: 1, finalRise: 1, pauses: 0.85, attackDB: 1,
 		}, true
 	case Sad:
 		return preset{
 			semitones: -2, rate: 0.9, gainDB: -2, pitchRange: 0.75, formant: 1,
 			tiltDB: -1.5, tremorHz: 5.5, tremorCents: 15, finalRise: -0.5, phraseSlopeDB: -1.5, pauses: 1.3,
+			declination: 0.3, breathDB: -45,
 		}, true
 	case Angry:
 		return preset{
 			semitones: 0.5, rate: 1.08, gainDB: 2.5, pitchRange: 1.4, formant: 1,
-			tiltDB: 2, finalRise: -0.5, pauses: 0.8,
+			tiltDB: 2, finalRise: -0.5, pauses: 0.8, jitter: 0.8, attackDB: 2, compression: 0.5,
 		}, true
 	case Excited:
 		return preset{
 			semitones: 3, rate: 1.25, gainDB: 3, pitchRange: 1.35, formant: 1.02,
-			tiltDB: 1, finalRise: 0.5, pauses: 0.75,
+			tiltDB: 1, finalRise: 0.5, pauses: 0.75, attackDB: 1,
 		}, true
 	case Calm:
 		return preset{

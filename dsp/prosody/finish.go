@@ -2,16 +2,19 @@ package prosody
 
 import "math"
 
-// finisher is what happens to the sound after synthesis: tilt, gain, limiter. It
+// finisher is what happens to the sound after synthesis: attacks, breath,
+// compression, tilt, gain, limiter. It
 // works block by block and keeps nothing but filter states and 5 ms of sound.
 type finisher struct {
-	gain  float32
-	shelf [][]shelf // per channel, one per octave
-	limit *limiter
-	emit  func(ch [][]float32) error
+	gain   float32
+	shelf  [][]shelf // per channel, one per octave
+	voice  []effort  // per channel; nil without breath and compression
+	attack *attack   // nil without
+	limit  *limiter
+	emit   func(ch [][]float32) error
 }
 
-func newFinisher(rate, channels int, p Plan, emit func([][]float32) error) *finisher {
+func newFinisher(rate, channels int, p Plan, onsets []float64, emit func([][]float32) error) *finisher {
 	f := &finisher{gain: float32(math.Pow(10, p.GainDB/20)), emit: emit, limit: newLimiter(rate, channels)}
 	if p.TiltDB != 0 {
 		f.shelf = make([][]shelf, channels)
@@ -21,11 +24,25 @@ func newFinisher(rate, channels int, p Plan, emit func([][]float32) error) *fini
 			}
 		}
 	}
+	if p.AttackDB > 0 {
+		f.attack = &attack{onsets: onsets, gain: p.AttackDB, rate: float64(rate)}
+	}
+	if p.BreathDB != 0 || p.Compression > 0 {
+		for c := range channels {
+			f.voice = append(f.voice, newEffort(rate, p, uint64(c)))
+		}
+	}
 	return f
 }
 
 func (f *finisher) block(ch [][]float32) error {
+	if f.attack != nil {
+		f.attack.run(ch)
+	}
 	for c, x := range ch {
+		if f.voice != nil {
+			f.voice[c].run(x)
+		}
 		if f.shelf != nil {
 			for k := range f.shelf[c] {
 				f.shelf[c][k].run(x)

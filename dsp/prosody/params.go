@@ -124,6 +124,10 @@ func (p Params) Resolve() (Plan, error) {
 	if k > 0 {
 		plan.TremorHz, plan.TremorCents = e.tremorHz, k*e.tremorCents
 		plan.FinalRise, plan.PhraseSlopeDB = k*e.finalRise, k*e.phraseSlopeDB
+		plan.Declination, plan.JitterPct, plan.AttackDB, plan.Compression = k*e.declination, k*e.jitter, k*e.attackDB, k*e.compression
+		if e.breathDB != 0 {
+			plan.BreathDB = max(-80, e.breathDB+20*math.Log10(k))
+		}
 	}
 	plan.Pauses = make(map[string]float64, len(p.Pauses))
 	// A natural pause shrinks less than the speech around it.

@@ -22,6 +22,14 @@ type Plan struct {
 	FinalRise     float64 `json:"final_rise"`      // semitones gained over the last 0.3 s of a phrase, −6..6
 	PhraseSlopeDB float64 `json:"phrase_slope_db"` // level change from start to end of a phrase, −12..12
 
+	Declination float64 `json:"declination"` // how much more the pitch falls over a phrase, −1..2; −1 is level
+	JitterPct   float64 `json:"jitter_pct"`  // random deviation of each period, standard deviation in percent, 0..5
+	AttackDB    float64 `json:"attack_db"`   // gain of the 20 ms after a sudden beginning, 0..6
+	// Compression takes away this part of the decibels by which a passage is
+	// louder than the speech of the second before, 0..1; 0.5 is 2:1.
+	Compression float64 `json:"compression"`
+	BreathDB    float64 `json:"breath_db"` // noise that follows the voice, relative to it, −80..−20; 0 is none
+
 	// Pauses are seconds per mark for the gaps in Breaks.
 	Pauses map[string]float64 `json:"pauses,omitempty"`
 	// Breaks are the gaps of the recording that belong to marks, ascending.
@@ -59,6 +67,13 @@ func (p Plan) Validate() error {
 		inRange("tremor_cents", p.TremorCents, 0, 200),
 		inRange("final_rise", p.FinalRise, -6, 6),
 		inRange("phrase_slope_db", p.PhraseSlopeDB, -12, 12),
+		inRange("declination", p.Declination, -1, 2),
+		inRange("jitter_pct", p.JitterPct, 0, 5),
+		inRange("attack_db", p.AttackDB, 0, 6),
+		inRange("compression", p.Compression, 0, 1),
+	}
+	if p.BreathDB != 0 {
+		errs = append(errs, inRange("breath_db", p.BreathDB, -80, -20))
 	}
 	last := 0.0
 	for i, b := range p.Breaks {
@@ -77,7 +92,8 @@ func (p Plan) Validate() error {
 
 // changesPitch reports whether voiced sound keeps its own periods.
 func (p Plan) changesPitch() bool {
-	return p.Semitones != 0 || p.Range != 1 || p.TremorHz > 0 && p.TremorCents > 0 || p.FinalRise != 0
+	return p.Semitones != 0 || p.Range != 1 || p.TremorHz > 0 && p.TremorCents > 0 || p.FinalRise != 0 ||
+		p.Declination != 0 || p.JitterPct > 0
 }
 
 // changesTime reports whether anything moves in time.
@@ -93,8 +109,8 @@ func (p Plan) changesTime() bool {
 	return false
 }
 
-// identity reports whether the output is the input.
-func (p Plan) identity() bool {
+// Identity reports whether the output is the input.
+func (p Plan) Identity() bool {
 	return !p.changesPitch() && !p.changesTime() && p.GainDB == 0 && p.TiltDB == 0 &&
-		p.Formant == 1 && p.PhraseSlopeDB == 0
+		p.Formant == 1 && p.PhraseSlopeDB == 0 && p.AttackDB == 0 && p.Compression == 0 && p.BreathDB == 0
 }

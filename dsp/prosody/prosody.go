@@ -78,7 +78,7 @@ func Stream(src dsp.Source, p Plan, progress func(done float64) error, emit func
 		return progress(f)
 	}
 	send := func(ch [][]float32) error { return emit(dsp.Audio{Rate: src.Rate, Ch: ch}) }
-	if p.identity() && !p.NoBypass || src.Samples == 0 {
+	if p.Identity() && !p.NoBypass || src.Samples == 0 {
 		err := copyThrough(src, send, tick)
 		return nil, Report{Bypassed: true, Seconds: float64(src.Samples) / float64(src.Rate)}, err
 	}
@@ -87,7 +87,11 @@ func Stream(src dsp.Source, p Plan, progress func(done float64) error, emit func
 		return nil, Report{}, fmt.Errorf("change prosody: %w", err)
 	}
 	w := newWarp(t, p)
-	fin := newFinisher(src.Rate, src.Channels, p, send)
+	onsets := make([]float64, len(t.Onsets))
+	for i, o := range t.Onsets {
+		onsets[i] = w.fwd(float64(o))
+	}
+	fin := newFinisher(src.Rate, src.Channels, p, onsets, send)
 	s := newSynth(src, t, p, w, fin.block)
 	if err := s.layAll(func(f float64) error { return tick(0.5 + 0.5*f) }); err != nil {
 		return nil, Report{}, fmt.Errorf("change prosody: %w", err)

@@ -393,6 +393,7 @@ func TestOddSoundIsChangedSensibly(t *testing.T) {
 				plan(func(p *prosody.Plan) {
 					p.Rate, p.Semitones, p.Range, p.Formant, p.GainDB, p.TiltDB = 0.7, 5, 3, 1.4, 12, 6
 					p.TremorHz, p.TremorCents, p.FinalRise, p.PhraseSlopeDB = 20, 200, 6, -12
+					p.Declination, p.JitterPct, p.AttackDB, p.Compression, p.BreathDB = 2, 5, 6, 1, -20
 				}),
 			} {
 				out, _, rep := apply(t, a, p)

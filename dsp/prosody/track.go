@@ -83,13 +83,13 @@ func (t *Track) contour(pos float64) float64 {
 	return a + (x-float64(i))*(float64(t.F0[i+1])-a)
 }
 
-// phraseAt is the phrase that contains sec.
-func (t *Track) phraseAt(sec float64) (Span, bool) {
+// phraseAt is the phrase that contains sec, and which it is.
+func (t *Track) phraseAt(sec float64) (Span, int, bool) {
 	i := sort.Search(len(t.Phrases), func(i int) bool { return t.Phrases[i].End >= sec })
 	if i == len(t.Phrases) || t.Phrases[i].Start > sec {
-		return Span{}, false
+		return Span{}, 0, false
 	}
-	return t.Phrases[i], true
+	return t.Phrases[i], i, true
 }
 
 // phrases finds the stretches louder than −40 dB of the loudest window and joins
