@@ -6,8 +6,8 @@ db=${1:-https://vuln.go.dev}
 case $db in
 http*)
 	if ! curl -fsS --max-time 10 -o /dev/null "$db/index/db.json"; then
-		echo "vuln: $db cannot be reached: nothing was checked. Name a copy with VULNDB=file:///…"
-		exit 0
+		echo "vuln: $db cannot be reached: nothing was checked. Name a copy: make vuln VULNDB=file:///path/to/vulndb" >&2
+		exit 1
 	fi
 	;;
 esac
