@@ -88,6 +88,18 @@ func TestConformance(t *testing.T) {
 		storetest.NoNesting)
 }
 
+// TestChild finds the server where its parent found it.
+func TestChild(t *testing.T) {
+	storetest.Child(t, func(t *testing.T) objectstore.Store { return openReal(t, realServer(t)) })
+}
+
+func TestKilledWriter(t *testing.T) { storetest.Killed(t, openReal(t, realServer(t)), "TestChild") }
+
+func TestLarge(t *testing.T) {
+	openReal(t, realServer(t))
+	storetest.Large(t, "TestChild")
+}
+
 func TestWrongCredentials(t *testing.T) {
 	srv := realServer(t)
 	openReal(t, srv)

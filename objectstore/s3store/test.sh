@@ -57,5 +57,6 @@ secure=https://127.0.0.1:$port
 
 export AWS_EC2_METADATA_DISABLED=true S3_TEST_ACCESS_KEY=testkey S3_TEST_SECRET_KEY=testsecret S3_TEST_REGION=us-west-2
 cd "$here"
-S3_TEST_ENDPOINT=$plain go test -count=1 -timeout 3m "$@" .
+# An object of 1 GiB goes through once.
+S3_TEST_ENDPOINT=$plain STORETEST_LARGE=1 go test -count=1 -timeout 5m "$@" .
 S3_TEST_ENDPOINT=$secure S3_TEST_CA=$work/cert.pem go test -count=1 -timeout 3m "$@" .
