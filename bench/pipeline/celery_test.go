@@ -40,7 +40,7 @@ func BenchmarkPipelineCelery(b *testing.B) {
 	for range rounds {
 		o := newOurs(b, broker.Config{})
 		o.whole = true
-		us = append(us, round(b, o, n, idle))
+		us = append(us, round(b, o, n, idle, 0))
 		peer = append(peer, celery(b, n, idle))
 	}
 	show(us, peer, "pipeline-celery", "s/1000tasks", false, func(f figures) float64 { return f.cpu })

@@ -15,14 +15,18 @@ import (
 	"github.com/videomsg/videomsg/broker"
 )
 
-// natsServer runs a nats-server in a process of its own and gives its address.
-func natsServer(b *testing.B) string {
+// build builds a program of this module or of one it depends on.
+func build(b *testing.B, path string) string {
 	b.Helper()
-	dir := b.TempDir()
-	program := filepath.Join(dir, "nats-server")
-	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
+	program := filepath.Join(b.TempDir(), filepath.Base(path))
+	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, path).CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}
+	return program
+}
+
+func freePort(b *testing.B) string {
+	b.Helper()
 	var lc net.ListenConfig
 	l, err := lc.Listen(b.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -32,8 +36,14 @@ func natsServer(b *testing.B) string {
 	if err := errors.Join(err, l.Close()); err != nil {
 		b.Fatal(err)
 	}
-	cmd := exec.CommandContext(b.Context(), program, "-a", "127.0.0.1", "-p", port, "-js", "-sd", filepath.Join(dir, "store"))
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT=512MiB")
+	return port
+}
+
+// start runs a program until the benchmark ends.
+func start(b *testing.B, env []string, program string, args ...string) *os.Process {
+	b.Helper()
+	cmd := exec.CommandContext(b.Context(), program, args...)
+	cmd.Env = append(os.Environ(), env...)
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
@@ -41,7 +51,16 @@ func natsServer(b *testing.B) string {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	return "nats://127.0.0.1:" + port
+	return cmd.Process
+}
+
+const natsServer = "github.com/nats-io/nats-server/v2"
+
+// startNATS runs a nats-server and gives its address.
+func startNATS(b *testing.B, program string) (p *os.Process, url string) {
+	b.Helper()
+	port := freePort(b)
+	return start(b, []string{"GOMEMLIMIT=512MiB"}, program, "-a", "127.0.0.1", "-p", port, "-js", "-sd", b.TempDir()), "nats://127.0.0.1:" + port
 }
 
 // BenchmarkPipelineMemory runs 100,000 tasks through five stages and the projector
@@ -52,7 +71,8 @@ func BenchmarkPipelineMemory(b *testing.B) {
 	if testing.Short() {
 		n = 20_000
 	}
-	s := newOurs(b, broker.Config{URL: natsServer(b)})
+	_, url := startNATS(b, build(b, natsServer))
+	s := newOurs(b, broker.Config{URL: url})
 	defer s.stop()
 	ctx := b.Context()
 	part := n / 10

@@ -290,7 +290,7 @@ func rss() float64 {
 // figures of one round of one system.
 type figures struct {
 	cpu, rate  float64 // CPU seconds per 1,000 tasks, tasks per second
-	idle, half latency // of a task alone, and at half of rate
+	idle, half latency // of a task alone, and at half of our rate
 	bytes, rss float64 // MB stored per 1,000 tasks, MiB resident
 }
 
@@ -378,9 +378,9 @@ func steady(b *testing.B, ctx context.Context, s system, n int, rate float64) la
 	return newLatency(ms)
 }
 
-// round measures one system: n tasks at once, then as many at half the rate, then
-// idle ones one by one.
-func round(b *testing.B, s system, n, idle int) figures {
+// round measures one system: n tasks at once, then as many at rate, or half of its
+// own when that is 0, then idle ones one by one.
+func round(b *testing.B, s system, n, idle int, rate float64) figures {
 	defer s.stop()
 	ctx, cancel := context.WithTimeout(b.Context(), 2*time.Minute)
 	defer cancel()
@@ -390,7 +390,10 @@ func round(b *testing.B, s system, n, idle int) figures {
 		b.Fatal(err)
 	}
 	f.bytes = stored / float64(n) // kB per task are MB per thousand
-	f.half = steady(b, ctx, s, n, f.rate/2)
+	if rate == 0 {
+		rate = f.rate / 2
+	}
+	f.half = steady(b, ctx, s, n, rate)
 	var ms []float64
 	for i := range idle {
 		time.Sleep(3 * time.Millisecond)
@@ -433,8 +436,9 @@ func BenchmarkPipeline(b *testing.B) {
 	}
 	var us, peer []figures
 	for range rounds {
-		us = append(us, round(b, newOurs(b, broker.Config{}), n, idle))
-		peer = append(peer, round(b, newBare(b, broker.Config{}), n, idle))
+		f := round(b, newOurs(b, broker.Config{}), n, idle, 0)
+		us = append(us, f)
+		peer = append(peer, round(b, newBare(b, broker.Config{}), n, idle, f.rate/2))
 	}
 	show(us, peer, "pipeline-cpu", "s/1000tasks", false, func(f figures) float64 { return f.cpu })
 	show(us, peer, "pipeline-saturated", "tasks/s", true, func(f figures) float64 { return f.rate })
