@@ -41,6 +41,10 @@ type Blob struct {
 	Size   int64  `json:"size"`   // bytes
 }
 
+// CardSeconds is how long a title card stands before somebody speaks: long
+// enough to read it.
+const CardSeconds = 2.5
+
 // Names of the blobs in Job.Blobs.
 const (
 	BlobPortrait   = "portrait"   // as uploaded

@@ -30,6 +30,7 @@ var affects = map[string]string{
 	"prosody_params": "prosody",
 	"bgm_type":       "bgm", "bgm_volume": "bgm", "bgm_duck": "bgm", "accessible": "bgm",
 	"bgm_lead_in": "bgm", "bgm_tail": "bgm", "bgm_fade_out": "bgm",
+	"title_to": "bgm", "title_from": "bgm", // the music begins with the card
 	"captions": "video", "style": "video", "motion": "video", "mouth": "video", "label": "video",
 }
 
@@ -73,6 +74,12 @@ func (g *Gateway) rerun(w http.ResponseWriter, r *http.Request) (err error) {
 		return err
 	}
 	g.change(f, &job.Request)
+	card, titled := title{}, false
+	for _, name := range []string{"title_to", "title_from"} {
+		if _, ok := f.values[name]; ok && !titled {
+			card, titled = f.title(), true
+		}
+	}
 	text, changed := f.text("text")
 	if err := f.done(); err != nil {
 		return err
@@ -89,6 +96,12 @@ func (g *Gateway) rerun(w http.ResponseWriter, r *http.Request) (err error) {
 		// The speech is there.
 	} else if err := g.putWordsAnew(r.Context(), form, task, job); err != nil {
 		return err
+	}
+	if titled { // a new card, or none
+		delete(job.Blobs, events.BlobTitle)
+		if err := g.putTitle(r, form, task, card); err != nil {
+			return err
+		}
 	}
 	delete(job.Blobs, events.BlobWords) // as they were for the parent
 	job.Request.Deadline = time.Now().UTC().Add(g.conf.TaskTimeout).Truncate(time.Millisecond)

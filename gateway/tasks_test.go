@@ -282,6 +282,51 @@ func TestRerunTakesOverWhatIsDone(t *testing.T) {
 	}
 }
 
+// The names on the title card are a blob of the task, and change as a whole.
+func TestRerunChangesTheTitle(t *testing.T) {
+	h := newHarness(t, nil)
+	parent := h.generate(text("title_to", "Hanako"), text("title_from", "Taro"))
+	h.finish(parent, "")
+	h.ended(parent, "completed")
+	for _, tt := range []struct{ changes, want string }{
+		{`{"bgm_volume":0.5}`, `{"from":"Taro","to":"Hanako"}`},
+		{`{"title_to":"Jiro","title_from":"Taro"}`, `{"from":"Taro","to":"Jiro"}`},
+		{`{"title_to":"","title_from":""}`, ""},
+	} {
+		r := h.json("POST", "/api/tasks/"+parent+"/rerun", `{"from":"bgm","changes":`+tt.changes+`}`)
+		if r.StatusCode != 202 {
+			t.Fatal(string(r.body))
+		}
+		m, err := h.b.Events.GetLastMsgForSubject(t.Context(), events.Subject(events.Task, events.Submitted, decode[accepted](t, r).TaskID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := events.Decode(m.Header, m.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if b, ok := e.Job.Blobs[events.BlobTitle]; ok {
+			rc, err := h.blobs.Get(t.Context(), b.Key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := io.ReadAll(rc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = rc.Close()
+			got = string(raw)
+		}
+		if got != tt.want {
+			t.Errorf("%s gives the card %s, want %s", tt.changes, got, tt.want)
+		}
+	}
+	if r := h.json("POST", "/api/tasks/"+parent+"/rerun", `{"from":"video","changes":{"title_to":"Jiro"}}`); r.StatusCode != 422 {
+		t.Errorf("from the video stage, without music for the card: %s", r.Status)
+	}
+}
+
 // TestErasureLeavesNothingPersonal greps everything that can still be read: the
 // events, the documents and the blobs; and the files on disk.
 func TestErasureLeavesNothingPersonal(t *testing.T) {

@@ -104,6 +104,9 @@ func (s stage) mix(ctx context.Context, w consumers.Work, voice dsp.Audio, res *
 			*d.to = time.Duration(min(max(*d.sec, 0), d.max.Seconds()) * float64(time.Second))
 		}
 	}
+	if _, ok := w.Job.Blobs[events.BlobTitle]; ok { // the card stands over music
+		plan.LeadIn = max(plan.LeadIn, time.Duration(events.CardSeconds*float64(time.Second)))
+	}
 	id := cmp.Or(req.Type, Default)
 	if id == None || plan.Volume == 0 {
 		res.Remarks = append(res.Remarks, "No music was asked for.")

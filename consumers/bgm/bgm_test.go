@@ -169,6 +169,7 @@ func TestStemLiesOnTheClockOfTheMix(t *testing.T) {
 	}{
 		{"with music", events.BGM{}, 1},
 		{"with music that starts early", events.BGM{LeadIn: new(3.5), Tail: new(float64(0)), FadeOut: new(0.5)}, 3.5},
+		{"with music for a title card", events.BGM{LeadIn: new(0.5)}, events.CardSeconds},
 		{"with the voice at once", events.BGM{LeadIn: new(float64(0))}, 0},
 		{"without music", events.BGM{Type: None}, 0.25},
 		{"with music turned off", events.BGM{Volume: new(float64)}, 0.25},
@@ -176,7 +177,11 @@ func TestStemLiesOnTheClockOfTheMix(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
 			a, line := bursts(syllables...)
-			res := b.run(b.work(a, line, c.req))
+			w := b.work(a, line, c.req)
+			if strings.Contains(c.name, "title") {
+				w.Job.Blobs[events.BlobTitle] = b.put("request", "title.json", []byte(`{"to":"Hanako"}`))
+			}
+			res := b.run(w)
 			mixed, stem := b.sound(res, events.BlobMix), b.sound(res, events.BlobStem)
 			if d := mixed.Duration() - stem.Duration(); d.Abs() > time.Millisecond {
 				t.Errorf("mix of %v, stem of %v", mixed.Duration(), stem.Duration())

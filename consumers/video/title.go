@@ -15,9 +15,6 @@ import (
 	"github.com/videomsg/videomsg/events"
 )
 
-// cardSeconds is how long a title can be read before somebody speaks.
-const cardSeconds = 2.5
-
 // title reads for whom and from whom the message is, and makes room for a card
 // that says so: what is heard and when begins later, if the music before the
 // first word is too short to read it.
@@ -37,7 +34,7 @@ func (s stage) title(ctx context.Context, w consumers.Work, m *material) error {
 	}
 	m.card = captions.Card{To: t.To, From: t.From, Japanese: text.Japanese(m.language)}
 	lead := begins(m.job.Voice)
-	extra := max(0, cardSeconds-lead)
+	extra := max(0, events.CardSeconds-lead)
 	m.card.End = lead + extra
 	if extra == 0 {
 		return nil

@@ -230,7 +230,7 @@ func TestTitleCardComesFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	f, err := avatar.Probe(path)
-	if err != nil || math.Abs(f.Video-(2+cardSeconds-0.25)) > 0.05 {
+	if err != nil || math.Abs(f.Video-(2+events.CardSeconds-0.25)) > 0.05 {
 		t.Errorf("%.3f s, %v", f.Video, err)
 	}
 }
