@@ -135,9 +135,6 @@ func copyBlocks(ctx context.Context, w io.Writer, r io.Reader) (trailer, error) 
 	second := false
 	var err error
 	for err == nil {
-		if err = ctx.Err(); err != nil {
-			break
-		}
 		var b []byte
 		select {
 		case b = <-free:
@@ -149,12 +146,9 @@ func copyBlocks(ctx context.Context, w io.Writer, r io.Reader) (trailer, error) 
 			}
 		}
 		var n int
-		n, err = readFull(r, b)
-		if n == 0 {
+		n, err = objectstore.ReadFull(ctx, r, b)
+		if n == 0 || err != nil && err != io.EOF {
 			free <- b
-			break
-		}
-		if err != nil && err != io.EOF {
 			break
 		}
 		full <- b[:n]
@@ -171,24 +165,6 @@ func copyBlocks(ctx context.Context, w io.Writer, r io.Reader) (trailer, error) 
 	}
 	h.Sum(t.sha256[:0])
 	return t, nil
-}
-
-// readFull fills b, or ends with io.EOF or the reader's error. A reader that
-// returns nothing for ever is refused.
-func readFull(r io.Reader, b []byte) (n int, err error) {
-	for empty := 0; n < len(b) && err == nil; {
-		var k int
-		k, err = r.Read(b[n:])
-		if k < 0 || k > len(b)-n {
-			return 0, fmt.Errorf("reader returned %d of %d bytes", k, len(b)-n)
-		}
-		if n += k; k > 0 {
-			empty = 0
-		} else if empty++; empty == 100 && err == nil {
-			err = io.ErrNoProgress
-		}
-	}
-	return n, err
 }
 
 // publish makes tmp appear as name and syncs the directories on the way, so that the

@@ -60,11 +60,8 @@ func (s *Store) put(ctx context.Context, key string, r io.Reader, onlyNew bool) 
 	h := sha256.New()
 	size := int64(0)
 	for eof := false; !eof; {
-		if err := ctx.Err(); err != nil {
-			return objectstore.Info{}, err
-		}
 		b := w.buffer()
-		n, err := readFull(r, b)
+		n, err := objectstore.ReadFull(ctx, r, b)
 		if eof = err == io.EOF; err != nil && !eof {
 			return objectstore.Info{}, err
 		}
@@ -105,24 +102,6 @@ func (s *Store) put(ctx context.Context, key string, r io.Reader, onlyNew bool) 
 		_ = s.purge(cctx, s.chunkSubject(old.NUID), 0)
 	}
 	return objectstore.Info{Key: key, Size: size, SHA256: hex.EncodeToString(sum), ModTime: time.Now()}, nil
-}
-
-// readFull fills b, or ends with io.EOF or the reader's error. A reader that
-// returns nothing for ever is refused.
-func readFull(r io.Reader, b []byte) (n int, err error) {
-	for empty := 0; n < len(b) && err == nil; {
-		var k int
-		k, err = r.Read(b[n:])
-		if k < 0 || k > len(b)-n {
-			return 0, fmt.Errorf("reader returned %d of %d bytes", k, len(b)-n)
-		}
-		if n += k; k > 0 {
-			empty = 0
-		} else if empty++; empty == 100 && err == nil {
-			err = io.ErrNoProgress
-		}
-	}
-	return n, err
 }
 
 // maxDrops is how often a chunk may turn out to be stored before the ones it

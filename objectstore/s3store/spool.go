@@ -35,7 +35,7 @@ func newSpool(ctx context.Context, dir string, r io.Reader) (*spool, error) {
 	h, crc := sha256.New(), crc32.New(castagnoli)
 	both := io.MultiWriter(h, crc)
 	buf := make([]byte, inMemory+1)
-	n, err := readFull(ctx, r, buf)
+	n, err := objectstore.ReadFull(ctx, r, buf)
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func newSpool(ctx context.Context, dir string, r io.Reader) (*spool, error) {
 		if err == io.EOF {
 			break
 		}
-		if n, err = readFull(ctx, r, buf); err != nil && err != io.EOF {
+		if n, err = objectstore.ReadFull(ctx, r, buf); err != nil && err != io.EOF {
 			return nil, errors.Join(err, s.Close())
 		}
 		_, _ = both.Write(buf[:n])
@@ -87,25 +87,4 @@ func classifyFile(err error) error {
 		return fmt.Errorf("%w: %w", objectstore.ErrFull, err)
 	}
 	return fmt.Errorf("%w: %w", objectstore.ErrConfig, err)
-}
-
-// readFull fills b, or ends with io.EOF or the reader's error. A reader that
-// returns nothing for ever is refused.
-func readFull(ctx context.Context, r io.Reader, b []byte) (n int, err error) {
-	for empty := 0; n < len(b) && err == nil; {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		var k int
-		k, err = r.Read(b[n:])
-		if k < 0 || k > len(b)-n {
-			return 0, fmt.Errorf("reader returned %d of %d bytes", k, len(b)-n)
-		}
-		if n += k; k > 0 {
-			empty = 0
-		} else if empty++; empty == 100 && err == nil {
-			err = io.ErrNoProgress
-		}
-	}
-	return n, err
 }
