@@ -30,7 +30,7 @@ func BenchmarkEngine(b *testing.B) {
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
 		b.Skip("ffmpeg is not installed")
 	}
-	in, sound := message()
+	in, sound := message(seconds)
 	d, err := face.NewDetector()
 	if err != nil {
 		b.Fatal(err)
@@ -64,6 +64,49 @@ func BenchmarkEngine(b *testing.B) {
 			fmt.Printf("bench: avatar-engine-1280x720-%s ours=%.1f cpu-s peer=%.1f cpu-s (ffmpeg -loop 1 -shortest) ratio=%.2f wall=%.1f s bytes=%.2f MB go=%d MiB ffmpeg=%d MiB render+label=%.1f encode+check=%.1f cpu-s\n",
 				c.name, c.own+c.child, theirs, (c.own+c.child)/theirs, c.wall, float64(c.size)/1e6, c.heap, c.rss, c.own, c.child)
 		}
+	}
+}
+
+// BenchmarkFiveMinutes is the longest speech there is: neither memory nor the
+// clocks of picture and sound may grow apart with length.
+func BenchmarkFiveMinutes(b *testing.B) {
+	if _, err := exec.LookPath("ffmpeg"); err != nil {
+		b.Skip("ffmpeg is not installed")
+	}
+	const long = 300
+	in, sound := message(long)
+	d, err := face.NewDetector()
+	if err != nil {
+		b.Fatal(err)
+	}
+	im, _ := drawn.Portrait(drawn.Options{W: 512, H: 512, Size: 0.135, Noise: 1})
+	for b.Loop() {
+		dir := b.TempDir()
+		j := avatar.Job{Task: "bench", Image: im, Voice: in.Voice, Phones: in.Phones, Dir: dir, Label: "AI生成", Sound: filepath.Join(dir, "sound.wav")}
+		j.Options = portrait.Options{Style: portrait.Talking, W: 512, H: 512, Motion: 1, Seed: 1}
+		if err := os.WriteFile(j.Sound, sound, 0o600); err != nil {
+			b.Fatal(err)
+		}
+		runtime.GC()
+		own, _ := usage(syscall.RUSAGE_SELF)
+		child, _ := usage(syscall.RUSAGE_CHILDREN)
+		start := time.Now()
+		v, err := avatar.Portrait(d, 2).Run(b.Context(), j)
+		if err != nil {
+			b.Fatal(err)
+		}
+		wall := time.Since(start).Seconds()
+		own2, _ := usage(syscall.RUSAGE_SELF)
+		child2, rss := usage(syscall.RUSAGE_CHILDREN)
+		f, err := avatar.Probe(v.Path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		// The peer is the clock: a second of video per second.
+		fmt.Printf("bench: avatar-engine-300s-512x512 ours=%.1f cpu-s peer=%d s (its length) ratio=%.2f wall=%.1f s picture=%.3f s sound=%.3f s go=%d MiB ffmpeg=%d MiB voice=%d MiB\n",
+			own2-own+child2-child, long, (own2-own+child2-child)/long, wall, f.Video, f.Audio, (m.Sys-m.HeapReleased)>>20, rss, in.Voice.Len()*4>>20)
 	}
 }
 

@@ -28,13 +28,13 @@ import (
 
 const seconds = 10
 
-// message is ten seconds of syllables with their phonemes.
-func message() (portrait.Input, []byte) {
+// message is so many seconds of syllables with their phonemes.
+func message(seconds int) (portrait.Input, []byte) {
 	const rate = 48000
 	voice := dsp.New(rate, 1, seconds*rate)
 	var phones []portrait.Phone
 	t := 0.3
-	for i := 0; t < seconds-0.6; i++ {
+	for i := 0; t < float64(seconds)-0.6; i++ {
 		c, v := []string{"k", "m", "s", "t", "n", "r"}[i*5%6], []string{"a", "i", "u", "e", "o"}[i*3%5]
 		phones = append(phones, portrait.Phone{Start: t, End: t + 0.06, P: c}, portrait.Phone{Start: t + 0.06, End: t + 0.16, P: v})
 		for k := int((t + 0.06) * rate); k < int((t+0.16)*rate); k++ {
@@ -76,7 +76,7 @@ func BenchmarkMessage(b *testing.B) {
 		b.Skip("ffmpeg is not installed")
 	}
 	dir := b.TempDir()
-	in, wav := message()
+	in, wav := message(seconds)
 	audio := filepath.Join(dir, "voice.wav")
 	if err := os.WriteFile(audio, wav, 0o600); err != nil {
 		b.Fatal(err)
