@@ -18,6 +18,7 @@ import (
 	"github.com/videomsg/videomsg/dsp"
 	"github.com/videomsg/videomsg/dsp/wav"
 	"github.com/videomsg/videomsg/engines/avatar/avatartest"
+	"github.com/videomsg/videomsg/internal/process"
 	"github.com/videomsg/videomsg/status"
 )
 
@@ -91,7 +92,7 @@ func TestDIDBuysOnceWhenTheWorkerIsKilled(t *testing.T) {
 
 	var tasks []string
 	for range 3 {
-		contentType, body := form(t, map[string]any{"image": portraitPNG(t, 128), "audio": hum(t)})
+		contentType, body := process.Form(t, map[string]any{"image": portraitPNG(t, 128), "audio": hum(t)})
 		res, err := http.Post(front.url+"/api/d-id/generate-video", contentType, body) //nolint:noctx // the test's own server
 		if err != nil {
 			t.Fatal(err)
@@ -112,7 +113,7 @@ func TestDIDBuysOnceWhenTheWorkerIsKilled(t *testing.T) {
 	case <-time.After(2 * time.Minute):
 		t.Fatalf("not all talks got stuck: %v", s.at)
 	}
-	worker.kill()
+	worker.Kill()
 	startRoles(t, filepath.Join(dir, "second"), []string{"video"}, env...)
 
 	for _, id := range tasks {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/videomsg/videomsg/internal/process"
 	"github.com/videomsg/videomsg/vision/drawn"
 )
 
@@ -47,7 +48,7 @@ func (s shown) artefacts(stage string) (names []string) {
 // ask posts a form and waits for the end of the task it makes.
 func ask(t *testing.T, s *service, path string, fields map[string]any) shown {
 	t.Helper()
-	ct, body := form(t, fields)
+	ct, body := process.Form(t, fields)
 	return finished(t, s, request(t, http.MethodPost, s.url+path, ct, body))
 }
 

@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"image"
 	"image/png"
 	"io"
 	"log/slog"
 	"math"
-	"mime/multipart"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,34 +17,28 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/image/draw"
-
 	"github.com/videomsg/videomsg/broker"
 	"github.com/videomsg/videomsg/dsp/wav"
 	"github.com/videomsg/videomsg/engines/avatar"
 	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/internal/process"
 	"github.com/videomsg/videomsg/status"
 )
 
-// build makes the real binary, once and without the race detector: what is
-// killed and what makes videos is the program that users run.
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "videomsg-test-*")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "videomsg")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil { //nolint:noctx // outlives the first test
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return path, nil
-})
+// build makes the real binary, once: what is killed and what makes videos is the
+// program that users run.
+var build = sync.OnceValues(func() (string, error) { return process.Build(scratch) })
+
+// scratch is where build puts the program.
+var scratch string
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	var err error
+	if scratch, err = os.MkdirTemp("", "videomsg-test-*"); err != nil {
+		panic(err)
 	}
+	code := m.Run()
+	_ = os.RemoveAll(scratch)
 	os.Exit(code)
 }
 
@@ -62,8 +53,8 @@ func builtBinary(t testing.TB) string {
 
 // service is a running binary.
 type service struct {
+	*process.Running
 	url string
-	cmd *exec.Cmd
 }
 
 // start runs `videomsg serve` on dir and waits until it listens.
@@ -75,90 +66,33 @@ func start(t *testing.T, dir string, env ...string) *service {
 // startRoles runs a process with some roles only; none means all.
 func startRoles(t *testing.T, dir string, roles []string, env ...string) *service {
 	t.Helper()
-	args := []string{"serve"}
+	var args []string
 	if len(roles) > 0 {
 		args = append(args, "--roles", strings.Join(roles, ","))
 	}
-	cmd := exec.CommandContext(t.Context(), builtBinary(t), args...)
-	cmd.Env = append(os.Environ(), "DATA_DIR="+dir, "PORT=0", "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=1s")
-	cmd.Env = append(cmd.Env, env...)
-	cmd.Stderr = t.Output()
-	out, err := cmd.StdoutPipe()
+	env = append(append(os.Environ(), "DATA_DIR="+dir, "PORT=0", "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=1s"), env...)
+	p, err := process.Start(t, builtBinary(t), env, t.Output(), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s := &service{cmd: cmd}
-	t.Cleanup(func() { s.kill() })
-	const says = "videomsg listens on "
-	line := make([]byte, 256)
-	n, err := out.Read(line)
-	if err != nil || !strings.HasPrefix(string(line[:n]), says) {
-		t.Fatalf("serve says %q, %v", line[:n], err)
-	}
-	s.url = strings.TrimSpace(strings.TrimPrefix(string(line[:n]), says))
-	go io.Copy(io.Discard, out) //nolint:errcheck // keeps the pipe open
-	return s
-}
-
-func (s *service) kill() {
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
+	t.Cleanup(p.Kill)
+	return &service{p, p.URL}
 }
 
 // portraitPNG is the sample portrait, small, so that a video costs little.
 func portraitPNG(t testing.TB, side int) []byte {
 	t.Helper()
-	f, err := os.Open("testdata/portrait/sample.jpg")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close() //nolint:errcheck // read only
-	src, _, err := image.Decode(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dst := image.NewRGBA(image.Rect(0, 0, side, side))
-	draw.ApproxBiLinear.Scale(dst, dst.Rect, src, src.Bounds(), draw.Src, nil)
 	var buf bytes.Buffer
-	if err := png.Encode(&buf, dst); err != nil {
+	if err := png.Encode(&buf, process.Portrait(t, "testdata/portrait/sample.jpg", side)); err != nil {
 		t.Fatal(err)
 	}
 	return buf.Bytes()
 }
 
-// form is a multipart body; a value that is bytes is a file.
-func form(t testing.TB, fields map[string]any) (contentType string, body *bytes.Buffer) {
-	t.Helper()
-	body = &bytes.Buffer{}
-	w := multipart.NewWriter(body)
-	for name, v := range fields {
-		var err error
-		switch v := v.(type) {
-		case string:
-			err = w.WriteField(name, v)
-		case []byte:
-			var part io.Writer
-			if part, err = w.CreateFormFile(name, "file"); err == nil {
-				_, err = part.Write(v)
-			}
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return w.FormDataContentType(), body
-}
-
 // post submits a form and returns the status code and the decoded answer.
 func post(t testing.TB, url string, fields map[string]any) (int, map[string]any) {
 	t.Helper()
-	ct, body := form(t, fields)
+	ct, body := process.Form(t, fields)
 	res, err := http.Post(url+"/api/video/generate", ct, body) //nolint:noctx // the test's own server
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +167,7 @@ func TestNoTaskIsLostWhenTheProcessIsKilled(t *testing.T) {
 	}
 	for _, after := range []int{3, 12} {
 		waitFor(after)
-		s.kill()
+		s.Kill()
 		s = start(t, dir, "WORKERS_VIDEO=2", "RATE_GENERATE=1000")
 	}
 	waitFor(n)
@@ -331,7 +265,7 @@ func TestSendMakesAVideoInOneProcess(t *testing.T) {
 			t.Errorf("the timeline does not show %s once:\n%s", want, timeline)
 		}
 	}
-	s.kill()
+	s.Kill()
 	if again := run("replay", "--task", task); again != timeline {
 		t.Errorf("the timeline differs when it is read from the data directory:\n%s\n%s", again, timeline)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/videomsg/videomsg/dsp"
 	"github.com/videomsg/videomsg/dsp/wav"
+	"github.com/videomsg/videomsg/internal/process"
 )
 
 // hugePNG is a few kB that claim to be 20,000 × 20,000 pixels.
@@ -141,7 +142,7 @@ func TestBadRequestsLeaveNothingBehind(t *testing.T) {
 	if len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	s.kill()
+	s.Kill()
 	cmd := exec.CommandContext(t.Context(), builtBinary(t), "replay")
 	cmd.Env = append(os.Environ(), "DATA_DIR="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
@@ -152,7 +153,7 @@ func TestBadRequestsLeaveNothingBehind(t *testing.T) {
 // stopInTheMiddle promises a large body and goes away.
 func stopInTheMiddle(t *testing.T, url string) {
 	t.Helper()
-	ct, body := form(t, map[string]any{"text": "はい", "image": portraitPNG(t, 512)})
+	ct, body := process.Form(t, map[string]any{"text": "はい", "image": portraitPNG(t, 512)})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://")) //nolint:noctx // the test's own server
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/videomsg/videomsg/dsp/wav"
 	"github.com/videomsg/videomsg/engines/ffmpeg"
 	"github.com/videomsg/videomsg/engines/speech"
+	"github.com/videomsg/videomsg/internal/process"
 )
 
 func decodeInto(t *testing.T, data []byte, v any) {
@@ -134,7 +135,7 @@ func TestSoundAlone(t *testing.T) {
 		}
 	})
 	t.Run("own music", func(t *testing.T) {
-		ct, body := form(t, map[string]any{"audio": mp3Of(t, song(523, 2)), "name": "My song", "credit": "A. Composer", "licence": "CC-BY-4.0", "rights": "true"})
+		ct, body := process.Form(t, map[string]any{"audio": mp3Of(t, song(523, 2)), "name": "My song", "credit": "A. Composer", "licence": "CC-BY-4.0", "rights": "true"})
 		var track struct{ ID string }
 		if code := call(t, http.MethodPost, s.url+"/api/bgm", ct, body, &track); code != http.StatusCreated {
 			t.Fatal(code)
@@ -157,7 +158,7 @@ func TestSoundAlone(t *testing.T) {
 		}
 
 		// A refused request that names the track leaves it alone.
-		ct, body = form(t, request)
+		ct, body = process.Form(t, request)
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/api/audio/bgm", body)
 		if err != nil {
 			t.Fatal(err)
@@ -179,13 +180,13 @@ func TestSoundAlone(t *testing.T) {
 		if code := call(t, http.MethodDelete, s.url+"/api/bgm/"+track.ID, "", nil, &track); code != http.StatusNoContent {
 			t.Fatal(code)
 		}
-		ct, body = form(t, request)
+		ct, body = process.Form(t, request)
 		if code := call(t, http.MethodPost, s.url+"/api/audio/bgm", ct, body, &struct{}{}); code != http.StatusUnprocessableEntity {
 			t.Errorf("deleted music is answered %d", code)
 		}
 	})
 	t.Run("wrong uploads", func(t *testing.T) {
-		ct, body := form(t, map[string]any{"audio": []byte("#EXTM3U\nhttp://127.0.0.1/x.ts\n"), "emotion": "sad"})
+		ct, body := process.Form(t, map[string]any{"audio": []byte("#EXTM3U\nhttp://127.0.0.1/x.ts\n"), "emotion": "sad"})
 		if code := call(t, http.MethodPost, s.url+"/api/audio/prosody", ct, body, &struct{}{}); code != http.StatusUnsupportedMediaType {
 			t.Errorf("a playlist is answered %d", code)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/videomsg/videomsg/consumers"
 	"github.com/videomsg/videomsg/events"
 	"github.com/videomsg/videomsg/gateway"
+	"github.com/videomsg/videomsg/internal/process"
 	"github.com/videomsg/videomsg/objectstore"
 	"github.com/videomsg/videomsg/objectstore/dirstore"
 	"github.com/videomsg/videomsg/status"
@@ -178,7 +179,7 @@ func TestServiceSweepsAndKeepsRoom(t *testing.T) {
 	if _, err := store.Stat(t.Context(), "outputs/t1/video/video.mp4"); err != nil {
 		t.Errorf("an orphan was deleted without being asked for: %v", err)
 	}
-	ct, body := form(t, map[string]any{"image": portraitPNG(t, 128), "background": "office"})
+	ct, body := process.Form(t, map[string]any{"image": portraitPNG(t, 128), "background": "office"})
 	var problem struct{ Code string }
 	if code := call(t, http.MethodPost, s.url+"/api/image/process", ct, body, &problem); code != http.StatusServiceUnavailable || problem.Code != "STORAGE_FULL" {
 		t.Errorf("a full disk is answered %d %s", code, problem.Code)
@@ -210,7 +211,7 @@ func TestFullEventStreamTakesNoTasks(t *testing.T) {
 	}
 	srv := httptest.NewServer(a.api(gateway.NewFeed(a.log)))
 	defer srv.Close()
-	ct, body := form(t, map[string]any{"image": portraitPNG(t, 128), "background": "office"})
+	ct, body := process.Form(t, map[string]any{"image": portraitPNG(t, 128), "background": "office"})
 	var problem struct{ Code string }
 	if code := call(t, http.MethodPost, srv.URL+"/api/image/process", ct, body, &problem); code != http.StatusServiceUnavailable || problem.Code != "STORAGE_FULL" {
 		t.Errorf("a full stream is answered %d %s", code, problem.Code)

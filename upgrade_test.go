@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 
 	"github.com/videomsg/videomsg/broker"
 	"github.com/videomsg/videomsg/events"
+	"github.com/videomsg/videomsg/internal/process"
 	"github.com/videomsg/videomsg/objectstore"
 	"github.com/videomsg/videomsg/objectstore/dirstore"
 	"github.com/videomsg/videomsg/status"
@@ -176,7 +176,7 @@ func TestSIGTERMLetsStagesFinish(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			s := start(t, dir, "STORAGE_BACKEND=local", "SHUTDOWN_GRACE="+c.grace)
-			ct, body := form(t, map[string]any{"image": portraitPNG(t, 200), "text": "おめでとうございます。", "consent": "true", "bgm_type": "none", "aspect": "source", "background": "original"})
+			ct, body := process.Form(t, map[string]any{"image": portraitPNG(t, 200), "text": "おめでとうございます。", "consent": "true", "bgm_type": "none", "aspect": "source", "background": "original"})
 			task := request(t, http.MethodPost, s.url+"/api/video/generate", ct, body)
 			for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 				var st shown
@@ -188,11 +188,8 @@ func TestSIGTERMLetsStagesFinish(t *testing.T) {
 					t.Fatalf("the video stage does not begin: %+v", st)
 				}
 			}
-			if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
 			stopped := time.Now()
-			if err := s.cmd.Wait(); err != nil {
+			if err := s.Terminate(); err != nil {
 				t.Errorf("it ends with %v", err)
 			}
 			if took := time.Since(stopped); took > 40*time.Second {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"image"
 	"image/jpeg"
 	"net"
 	"net/http"
@@ -21,9 +20,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"golang.org/x/image/draw"
 
 	"github.com/videomsg/videomsg/internal/keys"
+	"github.com/videomsg/videomsg/internal/process"
 )
 
 // TestClusterNode is no test: the cluster test starts this program again as a
@@ -165,14 +164,8 @@ func newS3(t *testing.T) []string {
 // small is the sample portrait at a size that costs little.
 func small(t *testing.T) []byte {
 	t.Helper()
-	src, err := jpeg.Decode(strings.NewReader(read(t, "../../testdata/portrait/sample.jpg")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dst := image.NewRGBA(image.Rect(0, 0, 160, 160))
-	draw.ApproxBiLinear.Scale(dst, dst.Rect, src, src.Bounds(), draw.Src, nil)
 	var b bytes.Buffer
-	if err := jpeg.Encode(&b, dst, nil); err != nil {
+	if err := jpeg.Encode(&b, process.Portrait(t, "../../testdata/portrait/sample.jpg", 160), nil); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -200,9 +193,9 @@ func TestCluster(t *testing.T) {
 		}
 		return e
 	}
-	gateways := []*process{serve(t, "gateway", env("gateway")...), serve(t, "gateway", env("gateway")...)}
+	gateways := []*process.Running{serve(t, "gateway", env("gateway")...), serve(t, "gateway", env("gateway")...)}
 	roles := []string{"video", "voice", "status", "image", "prosody", "bgm"}
-	var workers []*process
+	var workers []*process.Running
 	for range 2 {
 		for _, role := range roles {
 			workers = append(workers, serve(t, role, env(role)...))
@@ -210,12 +203,11 @@ func TestCluster(t *testing.T) {
 	}
 	addresses := []*atomic.Pointer[string]{{}, {}}
 	for i, g := range gateways {
-		addresses[i].Store(&g.url)
+		addresses[i].Store(&g.URL)
 	}
 	tok := token(t, secret)
-	portrait := small(t)
-	fields := map[string]string{
-		"text": "はい。", "consent": "true", "aspect": "source", "background": "original", "bgm_type": "none", "require": "video=still",
+	fields := map[string]any{
+		"image": small(t), "text": "はい。", "consent": "true", "aspect": "source", "background": "original", "bgm_type": "none", "require": "video=still",
 	}
 
 	// Submit from four clients, each request with a key, so that trying again is
@@ -231,7 +223,7 @@ func TestCluster(t *testing.T) {
 				ok := false
 				for try := range 60 {
 					c := client{*addresses[(i+try)%2].Load(), tok}
-					ct, body := form(t, fields, portrait)
+					ct, body := process.Form(t, fields)
 					id, err := c.submit(t.Context(), ct, body, fmt.Sprintf("cluster-%d", i))
 					if err == nil {
 						mu.Lock()
@@ -259,22 +251,22 @@ func TestCluster(t *testing.T) {
 			nodes[i].healthy(t)
 			t.Logf("broker %d is back after %v", i+1, sig)
 			if i < 2 {
-				gateways[i].stop()
+				gateways[i].Stop()
 				p, err := start(t, "gateway", env("gateway")...)
 				if err != nil {
 					t.Errorf("gateway %d: %v", i+1, err)
 					return
 				}
-				t.Cleanup(p.stop)
-				addresses[i].Store(&p.url)
+				t.Cleanup(p.Stop)
+				addresses[i].Store(&p.URL)
 			}
-			_ = workers[i].cmd.Process.Kill()
+			workers[i].Kill()
 			p, err := start(t, roles[i], env(roles[i])...)
 			if err != nil {
 				t.Errorf("%s: %v", roles[i], err)
 				return
 			}
-			t.Cleanup(p.stop)
+			t.Cleanup(p.Stop)
 		}
 	}()
 	for i := range tasks {
@@ -305,7 +297,7 @@ func TestCluster(t *testing.T) {
 	}
 	for i, w := range workers[killed:] {
 		select {
-		case <-w.done:
+		case <-w.Done():
 			t.Errorf("the %s process ended by itself", roles[(killed+i)%len(roles)])
 		default:
 		}

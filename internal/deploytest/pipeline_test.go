@@ -1,33 +1,25 @@
 package deploytest
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/videomsg/videomsg/internal/process"
 )
 
-// build makes the program, without the race detector: this is what users run.
-var build = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(scratch, "videomsg")
-	if out, err := exec.Command("go", "build", "-o", path, "../..").CombinedOutput(); err != nil { //nolint:noctx // outlives the first test
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return path, nil
-})
+// build makes the program: this is what users run.
+var build = sync.OnceValues(func() (string, error) { return process.Build(scratch) })
 
 // scratch is where build puts the program.
 var scratch string
@@ -49,13 +41,6 @@ func binary(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// process is a running videomsg.
-type process struct {
-	url  string
-	cmd  *exec.Cmd
-	done chan struct{} // closed at its end
 }
 
 // as is the environment of a process that is one of the broker's users.
@@ -91,53 +76,19 @@ func clean() []string {
 }
 
 // serve starts a process with one role and waits until it listens.
-func serve(t testing.TB, role string, env ...string) *process {
+func serve(t testing.TB, role string, env ...string) *process.Running {
 	t.Helper()
 	p, err := start(t, role, env...)
 	if err != nil {
 		t.Fatalf("%s: %v", role, err)
 	}
-	t.Cleanup(p.stop)
+	t.Cleanup(p.Stop)
 	return p
 }
 
-func start(t testing.TB, role string, env ...string) (*process, error) {
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary(t), "serve", "--roles", role)
-	cmd.Env = append(append(clean(), "PORT=0", "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=5s", "NATS_DECLARE=false"), env...)
-	cmd.Stderr = prefixed{t.Output(), role}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	p := &process{cmd: cmd, done: make(chan struct{})}
-	const says = "videomsg listens on "
-	r := bufio.NewReader(out)
-	line, err := r.ReadString('\n')
-	if err != nil || !strings.HasPrefix(line, says) {
-		_ = cmd.Process.Kill()
-		return nil, errors.Join(fmt.Errorf("serve says %q", line), cmd.Wait())
-	}
-	p.url = strings.TrimSpace(strings.TrimPrefix(line, says))
-	go func() {
-		_, _ = io.Copy(io.Discard, r)
-		_ = cmd.Wait() // asked or made to end
-		close(p.done)
-	}()
-	return p, nil
-}
-
-// stop asks the process to end as an init system does, and insists after a while.
-func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-p.done:
-	case <-time.After(15 * time.Second):
-		_ = p.cmd.Process.Kill()
-		<-p.done
-	}
+func start(t testing.TB, role string, env ...string) (*process.Running, error) {
+	env = append(append(clean(), "PORT=0", "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=5s", "NATS_DECLARE=false"), env...)
+	return process.Start(t, binary(t), env, prefixed{t.Output(), role}, "--roles", role)
 }
 
 type prefixed struct {
@@ -179,29 +130,6 @@ func (c client) do(ctx context.Context, method, path, contentType string, body i
 	defer res.Body.Close() //nolint:errcheck // read to its end
 	b, err := io.ReadAll(res.Body)
 	return res.StatusCode, b, err
-}
-
-// form is a request for a video.
-func form(t testing.TB, fields map[string]string, portrait []byte) (string, *bytes.Buffer) {
-	t.Helper()
-	body := &bytes.Buffer{}
-	w := multipart.NewWriter(body)
-	for k, v := range fields {
-		if err := w.WriteField(k, v); err != nil {
-			t.Fatal(err)
-		}
-	}
-	part, err := w.CreateFormFile("image", "portrait.jpg")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := part.Write(portrait); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return w.FormDataContentType(), body
 }
 
 // await polls a task until it has ended.
@@ -253,10 +181,10 @@ func TestPipelineWithUsers(t *testing.T) {
 	gw := serve(t, "gateway", append(as(s.dir, "gateway", s.url()), "JWT_SECRET_KEY_FILE="+secret, outside)...)
 	for _, role := range []string{"image", "voice", "prosody", "bgm", "video", "status", "notify"} {
 		p := serve(t, role, append(as(s.dir, role, s.url()), outside)...)
-		if code, _, err := (client{url: p.url}).do(t.Context(), "GET", "/readyz", "", nil); err != nil || code != http.StatusNoContent {
+		if code, _, err := (client{url: p.URL}).do(t.Context(), "GET", "/readyz", "", nil); err != nil || code != http.StatusNoContent {
 			t.Errorf("%s ready: %d, %v", role, code, err)
 		}
-		if code, _, err := (client{url: p.url}).do(t.Context(), "GET", "/api/tasks", "", nil); err != nil || code != http.StatusNotFound {
+		if code, _, err := (client{url: p.URL}).do(t.Context(), "GET", "/api/tasks", "", nil); err != nil || code != http.StatusNotFound {
 			t.Errorf("%s serves the API: %d, %v", role, code, err)
 		}
 	}
@@ -274,8 +202,8 @@ func TestPipelineWithUsers(t *testing.T) {
 			heard <- m.Subject
 		}
 	}()
-	c := client{gw.url, token(t, secret)}
-	ct, body := form(t, map[string]string{"text": "おめでとう", "consent": "true", "require": "video=portrait"}, portrait)
+	c := client{gw.URL, token(t, secret)}
+	ct, body := process.Form(t, map[string]any{"text": "おめでとう", "consent": "true", "require": "video=portrait", "image": portrait})
 	code, b, err := c.do(t.Context(), "POST", "/api/video/generate", ct, body)
 	if err != nil || code != http.StatusAccepted {
 		t.Fatalf("generate: %d, %v\n%s", code, err, b)

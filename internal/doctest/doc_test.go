@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/videomsg/videomsg/internal/process"
 )
 
 const (
@@ -71,8 +73,8 @@ func newShell(t *testing.T, replace ...string) shell {
 		}
 	}
 	bin := filepath.Join(s.dir, "bin")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "videomsg"), root).CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	if _, err := process.Build(bin); err != nil {
+		t.Fatal(err)
 	}
 	s.env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + s.dir, "DATA_DIR=" + filepath.Join(s.dir, "data"), "PORT=0", "LANG=C.UTF-8"}
 	return s
@@ -90,23 +92,13 @@ func (s shell) run(ctx context.Context, line string) (string, error) {
 // serve starts the service and returns its address.
 func (s shell) serve(t *testing.T) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(s.dir, "bin/videomsg"), "serve")
-	cmd.Dir, cmd.Env, cmd.Stderr = s.dir, append(s.env, "DATA_DIR="+filepath.Join(s.dir, "service"), "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=1s", "WEBHOOK_ALLOW_PRIVATE=true"), t.Output()
-	out, err := cmd.StdoutPipe()
+	env := append(s.env, "DATA_DIR="+filepath.Join(s.dir, "service"), "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=1s", "WEBHOOK_ALLOW_PRIVATE=true")
+	p, err := process.Start(t, filepath.Join(s.dir, "bin/videomsg"), env, t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	line := make([]byte, 256)
-	n, err := out.Read(line)
-	_, url, ok := strings.Cut(strings.TrimSpace(string(line[:n])), "listens on ")
-	if err != nil || !ok {
-		t.Fatalf("serve says %q, %v", line[:n], err)
-	}
-	return url
+	t.Cleanup(p.Kill)
+	return p.URL
 }
 
 // task makes a voice-only task, which is quick, or the video that downloads need,
