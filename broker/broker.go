@@ -152,6 +152,11 @@ func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error
 	if err := b.checkClock(opening, log); err != nil {
 		return nil, err
 	}
+	if b.srv != nil && c.Listen == "" {
+		if err := b.reclaim(ctx); err != nil {
+			log.WarnContext(ctx, "reclaim what a dead process had in hand", "err", err) // it comes when its lease ends
+		}
+	}
 	return b, nil
 }
 

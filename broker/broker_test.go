@@ -191,3 +191,42 @@ func TestBacklogWithoutProgressIsToldAfterAWhile(t *testing.T) {
 		}
 	}
 }
+
+// TestWorkOfADeadProcessComesAtOnce takes a message as a process would that is
+// killed with its embedded server, and opens the directory again.
+func TestWorkOfADeadProcessComesAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	const lease = time.Minute
+	open := func() (*Broker, jetstream.Consumer) {
+		t.Helper()
+		b, err := Open(t.Context(), logger(t), Config{DataDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := b.Events.CreateOrUpdateConsumer(t.Context(), jetstream.ConsumerConfig{Durable: "c", AckPolicy: jetstream.AckExplicitPolicy, AckWait: lease})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b, c
+	}
+	b, c := open()
+	if _, err := b.JS.Publish(t.Context(), "vm.image.requested.t", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Next(); err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	b, c = open()
+	defer b.Close()
+	m, err := c.Next(jetstream.FetchMaxWait(20 * time.Second))
+	if err != nil {
+		t.Fatalf("it waits for the end of its lease: %v", err)
+	}
+	if md, err := m.Metadata(); err != nil || md.NumDelivered != 2 {
+		t.Errorf("%+v, %v", md, err)
+	}
+	if got := c.CachedInfo().Config.AckWait; got != lease {
+		t.Errorf("leases last %s now", got)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
 )
 
@@ -106,6 +107,50 @@ func (b *Broker) ClientURL() string {
 		return ""
 	}
 	return b.srv.server().ClientURL()
+}
+
+// reclaim ends every lease that is out, by making leases very short for a moment:
+// whoever held one has died with the server before. Otherwise what was in hand when
+// the process was killed, documents of the status too, would wait for its lease.
+func (b *Broker) reclaim(ctx context.Context) error {
+	type held struct {
+		stream jetstream.Stream
+		conf   jetstream.ConsumerConfig
+	}
+	var all []held
+	for _, s := range []jetstream.Stream{b.Events, b.Dead, b.Deliveries} {
+		list := s.ListConsumers(ctx)
+		for i := range list.Info() {
+			if i.NumAckPending > 0 && i.Config.Durable != "" && i.Config.AckPolicy == jetstream.AckExplicitPolicy {
+				all = append(all, held{s, i.Config})
+			}
+		}
+		if err := list.Err(); err != nil {
+			return fmt.Errorf("list consumers: %w", err)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	lease := func(length func(time.Duration) time.Duration) error {
+		for _, h := range all {
+			h.conf.AckWait = length(h.conf.AckWait)
+			if _, err := h.stream.UpdateConsumer(ctx, h.conf); err != nil {
+				return fmt.Errorf("consumer %s: %w", h.conf.Durable, err)
+			}
+		}
+		return nil
+	}
+	err := lease(func(time.Duration) time.Duration { return 10 * time.Millisecond })
+	if err == nil {
+		t := time.NewTimer(250 * time.Millisecond) // the server looks after 100 ms
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+	}
+	return errors.Join(err, lease(func(d time.Duration) time.Duration { return d }))
 }
 
 // Room on the disk without which the embedded server is not started again.
