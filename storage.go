@@ -44,8 +44,8 @@ func (o *opened) close() {
 
 // openStorage opens the configured store; tasks says that the tasks are needed
 // as well.
-func openStorage(e *env, tasks bool) (o *opened, err error) {
-	o = &opened{}
+func openStorage(e *env, tasks bool) (_ *opened, err error) {
+	o := &opened{}
 	if o.conf, err = loadConfig(e.getenv); err != nil {
 		return nil, err
 	}
@@ -55,12 +55,14 @@ func openStorage(e *env, tasks bool) (o *opened, err error) {
 		}
 	}()
 	if tasks || o.conf.Storage.Backend == "jetstream" {
-		if err = o.dial(e); err != nil {
+		if err := o.dial(e); err != nil {
 			return nil, err
 		}
 	}
-	o.store, err = o.open(e.ctx, o.conf.Storage)
-	return o, err
+	if o.store, err = o.open(e.ctx, o.conf.Storage); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 // dial opens the broker once.

@@ -71,6 +71,12 @@ func TestStorageCommands(t *testing.T) {
 	if out := commandOK(t, append(env, "STORAGE_BACKEND=jetstream"), "storage", "verify"); !strings.Contains(out, "1 objects") {
 		t.Errorf("the broker's store holds\n%s", out)
 	}
+	if out, err := command(t, append(env, "STORAGE_BACKEND=local", "STORAGE_ROOT_PATH=/proc/nowhere"), "storage", "usage"); err == nil || strings.Contains(out, "panic") || !strings.Contains(out, "/proc/nowhere") {
+		t.Errorf("a store that cannot be opened: %v\n%s", err, out)
+	}
+	if out, err := command(t, env, "storage", "lifecycle"); err == nil || !strings.Contains(out, "only buckets of S3 have rules") {
+		t.Errorf("rules of a directory: %v\n%s", err, out)
+	}
 	if out, err := command(t, env, "storage", "copy", "--to", "floppy"); err == nil || !strings.Contains(out, "must be jetstream, local:DIR or s3:BUCKET") {
 		t.Errorf("an unknown store: %v\n%s", err, out)
 	}

@@ -329,7 +329,20 @@ func TestEraseOverwrites(t *testing.T) {
 			t.Errorf("Get(%s) = %v", key, err)
 		}
 	}
-	if onDisk('a') || onDisk('b') {
+	if err := s.deleteMsg(t.Context(), 1, true); err != nil {
+		t.Errorf("erasing what is gone = %v", err)
+	}
+	put("many", 'm', 5*chunkSize)
+	errs := make(chan error, 4)
+	for range cap(errs) {
+		go func() { errs <- s.Erase(t.Context(), "many") }()
+	}
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			t.Errorf("several Erase at once: %v", err)
+		}
+	}
+	if onDisk('a') || onDisk('b') || onDisk('m') {
 		t.Error("what was erased is still on the disk")
 	}
 	if err := s.Delete(t.Context(), "c"); err != nil {

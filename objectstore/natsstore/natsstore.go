@@ -193,8 +193,7 @@ func (s *Store) remove(ctx context.Context, key string, chunks int) error {
 	}
 	if len(old.places) <= chunks {
 		for _, seq := range old.places {
-			err := s.call(ctx, "STREAM.MSG.DELETE."+s.stream(), map[string]any{"seq": seq}, nil)
-			if err != nil && !errors.Is(err, objectstore.ErrNotFound) {
+			if err := s.deleteMsg(ctx, seq, true); err != nil {
 				return err
 			}
 		}
@@ -278,6 +277,22 @@ func (s *Store) purge(ctx context.Context, subject string, below uint64) error {
 	return s.call(ctx, "STREAM.PURGE."+s.stream(), req, nil)
 }
 
+// deleteMsg removes the message of a sequence, and overwrites it if erase. One
+// that is gone already, as when two erase the same object, is not an error.
+func (s *Store) deleteMsg(ctx context.Context, seq uint64, erase bool) error {
+	err := s.call(ctx, "STREAM.MSG.DELETE."+s.stream(), map[string]any{"seq": seq, "no_erase": !erase}, nil)
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeDeleteFailed {
+		// The server does not say why.
+		if gone := s.call(ctx, "STREAM.MSG.GET."+s.stream(), map[string]any{"seq": seq}, nil); errors.Is(gone, objectstore.ErrNotFound) {
+			err = gone
+		}
+	}
+	if errors.Is(err, objectstore.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
 // call makes one request to the JetStream API and decodes its answer into out
 // unless that is nil.
 func (s *Store) call(ctx context.Context, verb string, in, out any) error {
@@ -325,6 +340,8 @@ const (
 	codeWrongLastSequence     jetstream.ErrorCode = 10071
 	codeWrongLastSequenceRaft jetstream.ErrorCode = 10164
 	codeMessageNotFound       jetstream.ErrorCode = 10037
+	codeSequenceNotFound      jetstream.ErrorCode = 10043
+	codeDeleteFailed          jetstream.ErrorCode = 10057
 	codeStreamNotFound        jetstream.ErrorCode = 10059
 	codeNotEnabled            jetstream.ErrorCode = 10039
 	codeNotEnabledForAccount  jetstream.ErrorCode = 10076
@@ -346,7 +363,7 @@ func classify(err error) error {
 		switch api.ErrorCode {
 		case codeInsufficientResources, codeMemoryExceeded, codeStorageExceeded, codeStreamStoreFailed:
 			mark = objectstore.ErrFull
-		case codeMessageNotFound:
+		case codeMessageNotFound, codeSequenceNotFound:
 			mark = objectstore.ErrNotFound
 		case codeStreamNotFound, codeNotEnabled, codeNotEnabledForAccount:
 			mark = objectstore.ErrConfig

@@ -290,8 +290,8 @@ func (w *writer) recover(ctx context.Context) error {
 // drop deletes the stored message of c and gives it a new identity.
 func (w *writer) drop(ctx context.Context, c *chunk) error {
 	for wait := newBackoff(); ; {
-		err := w.s.call(ctx, "STREAM.MSG.DELETE."+w.s.stream(), map[string]any{"seq": c.seq, "no_erase": true}, nil)
-		if err == nil || errors.Is(err, objectstore.ErrNotFound) {
+		err := w.s.deleteMsg(ctx, c.seq, false)
+		if err == nil {
 			c.seq = 0
 			c.attempt++
 			return nil
