@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/videomsg/videomsg/internal/process"
 )
 
 // verifies holds a video of the service at url, whose data is in dir, against
@@ -40,7 +42,7 @@ func verifies(t *testing.T, dir, url, video string) {
 		}
 	}
 	for body, says := range map[string]string{string(whole): `"verified":true`, string(bad): `"intact":false`} {
-		contentType, form := form(t, map[string]any{"video": []byte(body)})
+		contentType, form := process.Form(t, map[string]any{"video": []byte(body)})
 		res, err := http.Post(url+"/api/verify", contentType, form) //nolint:noctx,gosec // the test's own server
 		if err != nil {
 			t.Fatal(err)
