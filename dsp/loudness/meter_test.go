@@ -51,6 +51,34 @@ func measure(t testing.TB, a dsp.Audio) loudness.Stats {
 
 func near(got, want, tol float64) bool { return math.Abs(got-want) <= tol }
 
+// 3341-11 and -14 are for live meters: tones of exactly one window, each a decibel
+// louder and starting elsewhere within a block, in one programme.
+func TestWindowsOfALiveMeter(t *testing.T) {
+	for name, c := range map[string]struct {
+		window, step float64
+		read         func(loudness.Stats) float64
+	}{
+		"3341-11": {3, 0.15, func(s loudness.Stats) float64 { return s.MaxShort }},
+		"3341-14": {0.4, 0.02, func(s loudness.Stats) float64 { return s.MaxMomentary }},
+	} {
+		m, err := loudness.NewMeter(48000, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 20 {
+			if underRace && i > 2 {
+				break
+			}
+			lead := c.step * float64(i)
+			x := tone(48000, seg{-200, lead}, seg{-38 + float64(i), c.window}, seg{-200, c.window + 20*c.step - lead})
+			m.Write([][]float32{x, x})
+			if got, want := c.read(m.Stats()), -38+float64(i); !near(got, want, 0.1) {
+				t.Errorf("%s: maximum %.2f after segment %d, want %.0f±0.1", name, got, i+1, want)
+			}
+		}
+	}
+}
+
 // The signals of EBU Tech 3341 that can be synthesised, with its tolerance.
 func TestIntegratedLoudness(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -20,6 +20,10 @@ const (
 	pitchMax   = 600.0
 	nccSeconds = 0.020
 
+	fineLag   = 16 // decimated samples; shorter lags are interpolated finely
+	fineTaps  = 8
+	fineSteps = 16 // per sample
+
 	maxCands   = 7
 	lagScale   = 64    // cand.lag is in 1/64 sample of the decimated signal
 	corrScale  = 65535 // cand.corr 65535 is a correlation of 1
@@ -57,6 +61,7 @@ type pitchTracker struct {
 	cum, cumHalf []float64 // running energy of both
 	ncc          []float32
 	fir          []float32
+	between      [2*fineSteps + 1][fineTaps]float32
 }
 
 func newPitchTracker(rate float64, frames int) *pitchTracker {
@@ -67,6 +72,7 @@ func newPitchTracker(rate float64, frames int) *pitchTracker {
 	}
 	t.ncc = make([]float32, t.lagMax+2)
 	t.fir = lowpass(2, 4)
+	t.between = betweens()
 	return t
 }
 
@@ -144,12 +150,57 @@ func (t *pitchTracker) frame(c int) (f pitchFrame) {
 		}
 		off := parabola(a, b, d)
 		peak := b - 0.25*(a-d)*off
+		if k < fineLag && k-fineTaps/2+1 > 1 {
+			off, peak = t.fine(k, full)
+		}
 		if peak > 0.3 {
 			f.insert(cand{uint16((float32(k)+off)*lagScale + 0.5), quantise(peak)})
 		}
 		f.best = max(f.best, quantise(peak))
 	}
 	return f
+}
+
+// fine is the maximum of the correlation within a sample of lag k, and where it
+// is, by band-limited interpolation. A period of a high voice is so few samples
+// long that a parabola misses the height of the peak by more than what tells it
+// from the peak at two periods.
+func (t *pitchTracker) fine(k int, full func(int) float32) (off, peak float32) {
+	var r [fineTaps]float32
+	for j := range r {
+		r[j] = full(k - fineTaps/2 + 1 + j)
+	}
+	for i := range t.between {
+		var v float32
+		for j, w := range t.between[i] {
+			v += w * r[j]
+		}
+		if i == 0 || v > peak {
+			off, peak = float32(i-fineSteps)/fineSteps, v
+		}
+	}
+	return off, min(peak, 1)
+}
+
+// betweens are the weights of a Hann-windowed sinc at offsets −1 to 1 from the
+// middle tap, fineTaps/2−1.
+func betweens() (out [2*fineSteps + 1][fineTaps]float32) {
+	for i := range out {
+		var w [fineTaps]float64
+		sum := 0.0
+		for j := range w {
+			d := float64(j-fineTaps/2+1) - float64(i-fineSteps)/fineSteps
+			w[j] = 1
+			if d != 0 {
+				w[j] = math.Sin(math.Pi*d) / (math.Pi * d) * max(0, 0.5+0.5*math.Cos(math.Pi*min(1, math.Abs(d)/(fineTaps/2+0.5))))
+			}
+			sum += w[j]
+		}
+		for j, v := range w {
+			out[i][j] = float32(v / sum)
+		}
+	}
+	return out
 }
 
 // energies sets dst[i] to the sum of the first i squares of x.

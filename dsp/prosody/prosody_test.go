@@ -408,6 +408,44 @@ func TestOddSoundIsChangedSensibly(t *testing.T) {
 	}
 }
 
+// Voices that are no clean speech keep their length and their pitch: sung, under
+// noise, and the louder of two that speak at once.
+func TestDifficultVoices(t *testing.T) {
+	mixed := func(s prosodytest.Signal, other dsp.Audio, db float64) prosodytest.Signal {
+		g := float32(math.Pow(10, (power(s.Audio, 0, 1)-power(other, 0, 1)-db)/20))
+		out := dsp.New(s.Audio.Rate, 1, s.Audio.Len())
+		for i, v := range s.Audio.Ch[0] {
+			out.Ch[0][i] = v
+			if i < other.Len() {
+				out.Ch[0][i] += g * other.Ch[0][i]
+			}
+		}
+		s.Audio = out
+		return s
+	}
+	low := prosodytest.Sentences(24000, 120, 1, 7)
+	for name, c := range map[string]struct {
+		s    prosodytest.Signal
+		most float64 // cents, median
+	}{
+		"sung":           {prosodytest.Sung(24000, 330), 5},
+		"sung high":      {prosodytest.Sung(24000, 560), 5},
+		"noise at 10 dB": {mixed(low, prosodytest.Noise(24000, low.Audio.Len(), 0.1, 8), 10), 10},
+		"two speakers":   {mixed(low, prosodytest.Sentences(24000, 205, 1, 9).Audio, 15), 10},
+		"over music":     {mixed(low, prosodytest.Sung(24000, 262).Audio, 15), 10},
+	} {
+		for _, st := range []float64{4, -4} {
+			out, _, rep := apply(t, c.s.Audio, plan(func(p *prosody.Plan) { p.Semitones, p.Rate = st, 1.25 }))
+			if want := int(math.Round(float64(c.s.Audio.Len()) / 1.25)); out.Len() != want || rep.PitchKept {
+				t.Errorf("%s: %d samples, want %d; %+v", name, out.Len(), want, rep)
+			}
+			cents, lost := prosodytest.PitchError(c.s, out, 0.8, st)
+			below(t, name+": pitch error in cents", prosodytest.Percentile(cents, 50), c.most)
+			below(t, name+": frames without pitch", lost, 0.1)
+		}
+	}
+}
+
 func head(a dsp.Audio, n int) dsp.Audio {
 	out := dsp.Audio{Rate: a.Rate}
 	for _, x := range a.Ch {

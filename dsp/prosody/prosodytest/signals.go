@@ -182,6 +182,19 @@ func Noise(rate, samples int, rms float64, seed uint64) dsp.Audio {
 	return a
 }
 
+// Sung is a long vowel with vibrato: a semitone wide, 5.5 Hz.
+func Sung(rate int, f0 float64) Signal {
+	const seconds = 2.0
+	a := dsp.New(rate, 1, int(seconds*float64(rate)))
+	melody := func(t float64) float64 { return f0 * math.Exp2(0.5/12*math.Sin(2*math.Pi*5.5*t)) }
+	voice(a.Ch[0], rate, 0.1, seconds-0.1, Vowels()[0], melody, ramp(0.1, seconds-0.1, 0.1))
+	normalise(a.Ch[0], 0.5)
+	return Signal{
+		Name: "sung", Audio: a, F0: melody,
+		Steady: []Interval{{0.3, seconds - 0.3}}, Sounds: []Interval{{0.1, seconds - 0.1}},
+	}
+}
+
 // Sentences is speech-like sound: phrases of syllables, each a burst or a hiss
 // and a vowel with breath in it, under a falling melody with accents, jitter and
 // pauses. f0 is the speaker's middle pitch.
