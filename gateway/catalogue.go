@@ -297,6 +297,9 @@ func writePreview(w http.ResponseWriter, r *http.Request, mediaType string, b []
 	h := w.Header()
 	h.Set("Content-Type", mediaType)
 	h.Set("Cache-Control", "private, max-age=3600")
+	if r.URL.Query().Has("text") {
+		h.Set("Cache-Control", "private, no-cache") // the dictionary may read it in another way next time
+	}
 	sum := sha256.Sum256(b)
 	h.Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))

@@ -82,7 +82,7 @@ func open(t *testing.T, base, path, lang string, s size) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := chromedp.NewContext(parent)
+	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext()) // storage and cookies of its own
 	b := &tab{t: t, ctx: ctx, base: base, size: s}
 	b.must(chromedp.Do(ctx))
 	t.Cleanup(func() {
@@ -92,12 +92,19 @@ func open(t *testing.T, base, path, lang string, s size) *tab {
 	b.must(chromedp.Listen(ctx, b.heard))
 	go b.listen()
 	call(b, network.Enable, network.EnableParams{})
-	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: s.width, Height: s.height, DeviceScaleFactor: 1, Mobile: s.mobile})
+	b.resize(s)
 	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
 		Source: fmt.Sprintf("try { localStorage.setItem('videomsg.lang', %q) } catch {}", lang),
 	})
 	b.goTo(path)
 	return b
+}
+
+// resize gives the tab another screen.
+func (b *tab) resize(s size) {
+	b.t.Helper()
+	b.size = s
+	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: s.width, Height: s.height, DeviceScaleFactor: 1, Mobile: s.mobile})
 }
 
 func (b *tab) heard(ev any) {

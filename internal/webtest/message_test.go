@@ -1,9 +1,7 @@
 package webtest
 
 import (
-	"image/png"
-	"os"
-	"path/filepath"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -121,6 +119,10 @@ func TestPhotoBecomesPlayingVideo(t *testing.T) {
 		b.wait(`document.querySelector("#text").value.includes("お誕生日")`)
 		b.wait(`document.querySelector(".face-box.on")`)
 		b.wait(`document.querySelector("input[name=background][value=celebration]").checked`)
+		b.resize(desktop)
+		b.wait(`document.querySelectorAll(".frame img.fill").length === 2 && document.querySelectorAll("input[name=voice]").length > 0`)
+		eval[bool](b, `(scrollTo(0, 0), true)`)
+		b.shot("create-restored")
 	})
 }
 
@@ -195,12 +197,7 @@ func TestOwnSpeechInsteadOfText(t *testing.T) {
 	t.Parallel()
 	b := open(t, use(t, healthy), "/", "ja", phone)
 	b.wait(`document.querySelectorAll("input[name=voice]").length > 0`)
-	small := filepath.Join(t.TempDir(), "small.png")
-	f, err := os.Create(small)
-	b.must(err)
-	b.must(png.Encode(f, smallPortrait(t)))
-	b.must(f.Close())
-	b.upload("#photo", small)
+	b.upload("#photo", pngFile(t, smallPortrait(t)))
 	b.wait(`document.querySelector(".face-box.on")`)
 	b.click("input[name=source][value=own]")
 	b.wait(`!document.querySelector("input[name=voice]")`) // there is nothing to choose
@@ -213,4 +210,92 @@ func TestOwnSpeechInsteadOfText(t *testing.T) {
 	b.click("button.big")
 	b.wait(`location.pathname.startsWith("/t/")`)
 	b.wait(`document.querySelector("#result-video")?.duration > 3`)
+}
+
+func TestOneOfSeveralFacesIsChosen(t *testing.T) {
+	t.Parallel()
+	b := open(t, use(t, healthy), "/", "ja", phone)
+	b.wait(`document.querySelectorAll("input[name=voice]").length > 0`)
+	b.upload("#photo", twoFaces(t))
+	b.wait(`document.querySelectorAll("button.face-box").length === 2`)
+	b.wait(`document.querySelectorAll("button.face-box")[0].getAttribute("aria-pressed") === "true"`) // the larger one
+	b.click("input[name=background][value=original]")
+	crop := func() string {
+		return eval[string](b, `(i => i.style.left + " " + i.style.width)(document.querySelector(".frame img"))`)
+	}
+	b.wait(`document.querySelector(".frame img").style.left`)
+	first := crop()
+	b.click(`button.face-box[aria-pressed=false]`)
+	b.wait(`document.querySelectorAll("button.face-box")[1].getAttribute("aria-pressed") === "true"`)
+	b.wait(`document.querySelector(".frame img").style.left + " " + document.querySelector(".frame img").style.width !== "` + first + `"`)
+	b.shot("faces")
+	b.fill("#text", "こんにちは")
+	b.click("#consent")
+	b.click("button.big")
+	b.wait(`location.pathname.startsWith("/t/")`)
+	id := taskOf(b)
+	log := get[struct {
+		Events []struct {
+			Event struct {
+				Data struct {
+					Request struct {
+						Image struct{ Face int } `json:"image"`
+					} `json:"request"`
+				} `json:"data"`
+			} `json:"event"`
+		} `json:"events"`
+	}](t, b.base, "/api/tasks/"+id+"/events?after=0")
+	if got := log.Events[0].Event.Data.Request.Image.Face; got != 2 {
+		t.Errorf("the task animates face %d, want 2", got)
+	}
+	if v := ended(t, b.base, id); v.Status != "completed" {
+		t.Errorf("the task is %s: %+v", v.Status, v.Error)
+	}
+}
+
+func TestWordsAreReadAsTheDictionarySays(t *testing.T) {
+	t.Parallel()
+	b := open(t, use(t, healthy), "/", "ja", phone)
+	b.wait(`document.querySelectorAll("input[name=voice]").length > 0`)
+	// The page moves as words come and go: what is pressed is named, not pointed at.
+	press := func(css string) {
+		b.wait(fmt.Sprintf(`document.querySelector(%q)?.disabled === false`, css))
+		eval[bool](b, fmt.Sprintf(`(document.querySelector(%q).click(), true)`, css))
+	}
+	b.click("#readings")
+	b.set("#word-surface", "美空")
+	press(".word-form button")
+	b.wait(`document.querySelector(".word-form + .error")?.textContent.includes("両方")`)
+	b.set("#word-reading", "sky")
+	press(".word-form button")
+	b.wait(`document.querySelector(".word-form + .error")?.textContent.includes("カタカナ")`)
+	b.allow("422")
+	b.set("#word-reading", "みく")
+	press(".word-form button")
+	b.wait(`document.querySelector("[data-word='美空']")?.textContent.includes("みく")`)
+	b.click("[data-word='美空'] .play")
+	b.wait(`document.querySelector("[data-word='美空'] .play.playing")`)
+	b.shot("dictionary")
+
+	// From the message itself, and once more for the word that is there already.
+	b.fill("#text", "美空さんへ")
+	eval[bool](b, `(e => (e.focus(), e.setSelectionRange(0, 2), true))(document.querySelector("#text"))`)
+	b.clickText("選んだ文字によみをつける")
+	b.wait(`document.querySelector("dialog[open] #kana")`)
+	b.fill("#kana", "びくう")
+	b.click("#always")
+	b.clickText("保存")
+	b.wait(`document.querySelector("[data-word='美空']")?.textContent.includes("びくう")`)
+	if got := eval[string](b, `document.querySelector("#text").value`); got != "美空さんへ" {
+		t.Errorf("the text is now %q", got)
+	}
+	press("[data-word='美空'] .ghost")
+	b.wait(`!document.querySelector("[data-word='美空']")`)
+	b.set("#speech-language", "en") // another language has words of its own
+	b.set("#word-surface", "Siobhan")
+	b.set("#word-reading", "Shivawn")
+	press(".word-form button")
+	b.wait(`document.querySelector("[data-word=Siobhan]")`)
+	b.set("#speech-language", "ja")
+	b.wait(`!document.querySelector("[data-word=Siobhan]")`)
 }

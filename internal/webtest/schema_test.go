@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "write web/openapi.json from the running
 // used are the parts of the API's description that the app's types are made of.
 var used = []string{
 	"Accepted", "Analysis", "BackgroundList", "DeadLetter", "DeadLetters", "EngineStateList", "Music", "MusicList", "Problem",
-	"Profile", "ProfileList", "Session", "StageState", "StageStateList", "Task", "TaskList", "Throughput", "Timeline", "VoiceList", "WorkerList",
+	"Profile", "ProfileList", "Session", "StageState", "StageStateList", "Task", "TaskList", "Throughput", "Timeline", "VoiceList", "WordList", "WorkerList",
 }
 
 type description struct {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"image"
+	"image/color"
 	"image/jpeg"
 	"image/png"
 	"io"
@@ -227,6 +228,32 @@ func smallPortrait(t *testing.T) image.Image {
 	small := image.NewRGBA(image.Rect(0, 0, 360, 360*src.Bounds().Dy()/src.Bounds().Dx()))
 	draw.CatmullRom.Scale(small, small.Bounds(), src, src.Bounds(), draw.Src, nil)
 	return small
+}
+
+// twoFaces is a picture of the same person twice, the second one smaller.
+func twoFaces(t *testing.T) string {
+	t.Helper()
+	one := smallPortrait(t)
+	w, h := one.Bounds().Dx(), one.Bounds().Dy()
+	both := image.NewRGBA(image.Rect(0, 0, w+w*3/4, h))
+	draw.Draw(both, both.Bounds(), image.NewUniform(color.Gray{200}), image.Point{}, draw.Src)
+	draw.Draw(both, one.Bounds(), one, image.Point{}, draw.Src)
+	draw.CatmullRom.Scale(both, image.Rect(w, h/4, w+w*3/4, h), one, one.Bounds(), draw.Src, nil)
+	return pngFile(t, both)
+}
+
+// pngFile writes a picture to a file for an upload.
+func pngFile(t *testing.T, img image.Image) string {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "picture.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // the encoder has reported what matters
+	if err := png.Encode(f, img); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
 }
 
 // get decodes what the service says at path.

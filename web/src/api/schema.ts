@@ -643,6 +643,17 @@ export interface components {
                 quality: string;
             }[];
         };
+        WordList: {
+            items: {
+                accent?: number;
+                created_at: string;
+                id: string;
+                language: string;
+                reading: string;
+                surface: string;
+                updated_at: string;
+            }[];
+        };
         WorkerList: {
             items: {
                 host?: string;

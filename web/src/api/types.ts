@@ -31,6 +31,7 @@ export type Accepted = Schemas["Accepted"];
 export type Analysis = Schemas["Analysis"];
 export type Box = Analysis["crops"][string];
 export type Voice = Schemas["VoiceList"]["items"][number];
+export type Word = Schemas["WordList"]["items"][number];
 export type Track = Schemas["Music"];
 export type Background = Schemas["BackgroundList"]["items"][number];
 export type Profile = Schemas["Profile"];

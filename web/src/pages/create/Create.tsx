@@ -8,7 +8,7 @@ import { Choice } from "../../ui/Choice";
 import { Icon } from "../../ui/Icon";
 import { stop } from "../../ui/player";
 import { Backdrop } from "./Backdrop";
-import { useCatalogue } from "./catalogue";
+import { previewOf, useCatalogue } from "./catalogue";
 import { type Draft, dropDraft, fromRequest, keepDraft, length, loadDraft, noRequest } from "./draft";
 import { Feeling } from "./Feeling";
 import { Message } from "./Message";
@@ -49,6 +49,7 @@ export function Create({ from }: { from: string | null }) {
   const [sending, setSending] = useState<number | null>(null);
   const [restored, setRestored] = useState(false);
   const [added, setAdded] = useState<Track[]>([]);
+  const [dictionary, setDictionary] = useState(0); // changes with it
   const key = useRef("");
   const set = useCallback((d: Partial<Draft>) => setDraft((old) => ({ ...old, ...d })), []);
 
@@ -128,6 +129,8 @@ export function Create({ from }: { from: string | null }) {
       if (err instanceof ApiError && err.status !== 0) key.current = "";
     }
   }
+  const voice = draft.voice || voices.items.find((v) => v.language.slice(0, 2) === draft.language.slice(0, 2))?.id || "";
+  const sampleURL = (text: string) => `${previewOf(voice)}?text=${encodeURIComponent(text)}`;
   const [w, h] = frames[draft.aspect] ?? frames["1:1"]!;
   const backgroundURL = draft.background === "own" ? ownURL : `/api/backgrounds/${draft.background}/preview?width=${w}&height=${h}`;
   const preview = (
@@ -150,9 +153,9 @@ export function Create({ from }: { from: string | null }) {
           </div>
           {restored && <p className="notice ok" role="status">{t.create.rerunNotice}</p>}
           <Photo photo={photo} url={photoURL} look={look} face={draft.face} error={problems.photo} onPhoto={(f) => { setPhoto(f); set({ face: 0 }); setProblems((p) => ({ ...p, photo: undefined })); }} onFace={(face) => set({ face })} />
-          <Message text={draft.text} language={draft.language} languages={languages} error={problems.text} own={draft.own} audio={audio} onOwn={(own) => set({ own })} onAudio={setAudio} onText={(text) => { set({ text }); if (problems.text) setProblems((p) => ({ ...p, text: undefined })); }} onLanguage={(language) => set({ language, voice: "" })} />
+          <Message text={draft.text} language={draft.language} languages={languages} error={problems.text} own={draft.own} audio={audio} onOwn={(own) => set({ own })} onAudio={setAudio} onText={(text) => { set({ text }); if (problems.text) setProblems((p) => ({ ...p, text: undefined })); }} onLanguage={(language) => set({ language, voice: "" })} sampleURL={sampleURL} onWords={() => setDictionary((n) => n + 1)} />
           {!draft.own && <Voice voices={voices.items} failed={voices.failed} profiles={profiles.items} value={draft.voice} language={draft.language} onChange={(voice) => set({ voice })} />}
-          <Feeling draft={draft} set={set} />
+          <Feeling draft={draft} dictionary={dictionary} set={set} />
           <Music tracks={[...tracks.items, ...added]} value={draft.music} volume={draft.volume} onChange={(music) => set({ music })} onVolume={(volume) => set({ volume })} onAdded={(x) => { setAdded((a) => [...a, x]); set({ music: x.id }); }} />
         </div>
         <div className="create-side">

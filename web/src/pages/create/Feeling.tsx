@@ -10,6 +10,7 @@ import { runOnce } from "./photo";
 
 interface Props {
   draft: Draft;
+  dictionary: number; // another one: words are read in another way
   set: (d: Partial<Draft>) => void;
 }
 
@@ -39,7 +40,7 @@ async function colour(speech: Blob, d: Draft, signal: AbortSignal): Promise<Blob
   return blob;
 }
 
-export function Feeling({ draft, set }: Props) {
+export function Feeling({ draft, dictionary, set }: Props) {
   const { t } = useI18n();
   const [sound, setSound] = useState<Sound>({ state: "none" });
   const base = useRef<{ key: string; speech: Blob } | null>(null);
@@ -50,7 +51,7 @@ export function Feeling({ draft, set }: Props) {
   }, [proposed, draft.emotionTouched, draft.emotion, set]);
   useEffect(() => () => abort.current?.abort(), []);
 
-  const baseKey = JSON.stringify([draft.text, draft.language, draft.voice]);
+  const baseKey = JSON.stringify([draft.text, draft.language, draft.voice, dictionary]);
   const key = baseKey + JSON.stringify(prosodyOf(draft));
 
   async function listen() {

@@ -1,8 +1,10 @@
-import { lazy, Suspense, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import type { Word } from "../../api/types";
 import { useI18n } from "../../i18n";
 import { Choice } from "../../ui/Choice";
 import { Icon } from "../../ui/Icon";
 import type { Sample } from "../voices/Recorder";
+import { Dictionary, explainWord, remember, words } from "./Dictionary";
 import { length, speechSeconds } from "./draft";
 
 const Recorder = lazy(() => import("../voices/Recorder").then((m) => ({ default: m.Recorder })));
@@ -17,6 +19,8 @@ interface Props {
   onAudio: (f: File | null) => void;
   onText: (s: string) => void;
   onLanguage: (s: string) => void;
+  sampleURL: (text: string) => string; // of the chosen voice
+  onWords: () => void; // the dictionary has changed
   error?: string;
 }
 
@@ -47,7 +51,7 @@ function Own({ audio, onAudio }: { audio: File | null; onAudio: (f: File | null)
   );
 }
 
-export function Message({ text, language, languages, own, audio, onOwn, onAudio, onText, onLanguage, error }: Props) {
+export function Message({ text, language, languages, own, audio, onOwn, onAudio, onText, onLanguage, sampleURL, onWords, error }: Props) {
   const { t, lang } = useI18n();
   const area = useRef<HTMLTextAreaElement>(null);
   const dialog = useRef<HTMLDialogElement>(null);
@@ -55,6 +59,23 @@ export function Message({ text, language, languages, own, audio, onOwn, onAudio,
   const [kana, setKana] = useState("");
   const [range, setRange] = useState<[number, number]>([0, 0]);
   const [hint, setHint] = useState("");
+  const [always, setAlways] = useState(false);
+  const [known, setKnown] = useState<Word[]>([]);
+  const [wordProblem, setWordProblem] = useState("");
+  const load = useCallback((signal?: AbortSignal) => {
+    words(language, signal).then(setKnown, () => {
+      // without the list, words can still be added
+    });
+  }, [language]);
+  useEffect(() => {
+    const abort = new AbortController();
+    load(abort.signal);
+    return () => abort.abort();
+  }, [load]);
+  const changed = () => {
+    load();
+    onWords();
+  };
   const n = length(text);
   const names = new Intl.DisplayNames([lang], { type: "language" });
 
@@ -72,12 +93,22 @@ export function Message({ text, language, languages, own, audio, onOwn, onAudio,
     setWord(chosen);
     setKana("");
     setRange([from, to]);
+    setWordProblem("");
     dialog.current?.showModal();
   }
-  function apply() {
+  async function apply() {
     const reading = kana.replace(/[{}|]/g, "").trim();
+    if (reading && always) {
+      try {
+        await remember(known, word, reading, language);
+        changed();
+      } catch (e) {
+        setWordProblem(explainWord(t, e));
+        return;
+      }
+    }
     dialog.current?.close();
-    if (reading) onText(`${text.slice(0, range[0])}{${word}|${reading}}${text.slice(range[1])}`);
+    if (reading && !always) onText(`${text.slice(0, range[0])}{${word}|${reading}}${text.slice(range[1])}`);
     area.current?.focus();
   }
   return (
@@ -102,14 +133,17 @@ export function Message({ text, language, languages, own, audio, onOwn, onAudio,
         <p id="text-error" className="error" role={error ? "alert" : undefined}>{error}</p>
       </div>
       <details>
-        <summary>{t.create.reading}</summary>
+        <summary id="readings">{t.create.reading}{known.length > 0 && <span className="chip">{t.dictionary.count(known.length)}</span>}</summary>
         <div className="stack">
           <p className="muted">{t.create.readingHelp}</p>
           <div className="row">
             <button type="button" className="secondary" onMouseDown={(e) => e.preventDefault()} onClick={addReading}><Icon name="plus" size={20} />{t.create.readingAdd}</button>
           </div>
           <p className="error" aria-live="polite">{hint}</p>
-          {languages.length > 1 && (
+          <Dictionary known={known} language={language} sampleURL={sampleURL} onChange={changed} />
+        </div>
+      </details>
+      {languages.length > 1 && (
             <div>
               <label className="label" htmlFor="speech-language">{t.create.speechLanguage}</label>
               <select id="speech-language" value={language} onChange={(e) => onLanguage(e.target.value)}>
@@ -117,21 +151,29 @@ export function Message({ text, language, languages, own, audio, onOwn, onAudio,
               </select>
             </div>
           )}
-        </div>
-      </details>
       </>}
       <dialog ref={dialog} aria-labelledby="h-reading">
-        <form method="dialog" className="stack" onSubmit={(e) => { e.preventDefault(); apply(); }}>
+        {/* Not a form: one stands around it already. */}
+        <div className="stack">
           <h2 id="h-reading"><ruby>{word}<rt>{kana}</rt></ruby></h2>
           <div>
             <label className="label" htmlFor="kana">{t.create.readingPrompt(word)}</label>
-            <input id="kana" type="text" value={kana} autoFocus onChange={(e) => setKana(e.target.value)} />
+            <input id="kana" type="text" value={kana} autoFocus onChange={(e) => setKana(e.target.value)} onKeyDown={(e) => {
+              if (e.key !== "Enter" || e.nativeEvent.isComposing) return;
+              e.preventDefault();
+              void apply();
+            }} />
           </div>
+          <label className="check">
+            <input id="always" type="checkbox" checked={always} onChange={(e) => setAlways(e.target.checked)} />
+            <span>{t.dictionary.always}</span>
+          </label>
+          {wordProblem && <p className="error" role="alert">{wordProblem}</p>}
           <div className="row">
-            <button className="primary">{t.save}</button>
+            <button type="button" className="primary" onClick={() => void apply()}>{t.save}</button>
             <button type="button" className="secondary" onClick={() => dialog.current?.close()}>{t.cancel}</button>
           </div>
-        </form>
+        </div>
       </dialog>
     </section>
   );

@@ -48,13 +48,15 @@ export function Photo({ photo, url, look, face, onPhoto, onFace, error }: Props)
     },
   };
   const a = look.analysis;
+  // That there are several is said in words of its own.
+  const reasons = a?.reasons.filter((r) => r !== "several_faces") ?? [];
   const shown = wrong || error || (look.state === "failed" ? explain(t, look.error) : "");
   return (
     <section className="card stack" aria-labelledby="h-photo">
       <h2 id="h-photo"><Icon name="camera" />{t.create.photo}</h2>
       <div className={`drop${over ? " over" : ""}${photo ? " has" : ""}`} {...drop}>
         {photo && url ? (
-          <div className="photo-view">
+          <div className={`photo-view${a && a.faces.length > 1 ? " many" : ""}`}>
             <div className="photo-box">
               <img src={url} alt={t.create.photo} />
               {a?.faces.map((f) => {
@@ -77,9 +79,9 @@ export function Photo({ photo, url, look, face, onPhoto, onFace, error }: Props)
                 {look.state === "done" && a && a.faces.length > 1 && <span className="notice ok">{t.create.facesFound(a.faces.length)}</span>}
                 {look.state === "done" && a && a.faces.length === 0 && <span className="notice warn"><Icon name="alert" size={20} />{t.create.noFace}</span>}
               </p>
-              {look.state === "done" && a && a.faces.length > 0 && a.reasons.length > 0 && (
+              {look.state === "done" && a && a.faces.length > 0 && reasons.length > 0 && (
                 <ul className="reasons">
-                  {a.reasons.map((r) => <li key={r}>{t.create.reasons[r] ?? r}</li>)}
+                  {reasons.map((r) => <li key={r}>{t.create.reasons[r] ?? r}</li>)}
                 </ul>
               )}
               <button type="button" className="secondary" onClick={() => pick.current?.click()}><Icon name="redo" size={20} />{t.create.change}</button>
@@ -87,7 +89,10 @@ export function Photo({ photo, url, look, face, onPhoto, onFace, error }: Props)
           </div>
         ) : (
           <div className="drop-empty">
-            <span className="drop-icon"><Icon name="image" size={40} /></span>
+            <div className="hello" aria-hidden="true">
+              <img src="/hello.jpg" alt="" width={112} height={112} />
+              <span className="hello-says">{t.create.hello}</span>
+            </div>
             <p className="drop-hint">{t.create.drop}</p>
             <div className="row drop-actions">
               <button type="button" className="primary" onClick={() => pick.current?.click()}><Icon name="image" size={20} />{t.create.choose}</button>

@@ -42,7 +42,14 @@ export function Preview({ url, analysis, aspect, background, backgroundURL, cut,
   return (
     <figure className="preview">
       <div className="frame" style={{ "--ratio": ratio } as React.CSSProperties}>
-        {!url && <span className="frame-empty" aria-hidden="true">{t.create.preview}</span>}
+        {!url && background.startsWith("#") && <span className="fill" style={{ background }} />}
+        {!url && !background.startsWith("#") && !["original", "blur"].includes(background) && backgroundURL && <img src={backgroundURL} alt="" className="fill" />}
+        {!url && (
+          <svg className="silhouette" viewBox="0 0 100 100" aria-hidden="true">
+            <path d="M50 22c-11 0-18 8.500-18 19.500S40 63 50 63s18-10 18-21.500S61 22 50 22zM14 104c1-24 15-34 36-34s35 10 36 34z" />
+          </svg>
+        )}
+        {!url && captions === "burn" && <span className="caption">{firstSentence(text) || t.create.captionSample}</span>}
         {url && !replaced && <img src={url} alt={t.create.preview} style={place(analysis, crop)} />}
         {url && replaced && (
           <>

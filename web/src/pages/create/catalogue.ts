@@ -20,3 +20,8 @@ export function useCatalogue<T>(path: string): { items: T[]; failed: boolean; lo
 export function nameIn(lang: string, x: { id: string; name?: string; name_ja?: string; name_en?: string }): string {
   return (lang === "ja" ? x.name_ja : x.name_en) || x.name || x.id;
 }
+
+// previewOf is where a voice, standard or cloned, speaks a sample.
+export function previewOf(voice: string): string {
+  return voice.startsWith("profile:") ? `/api/voice-clone/profiles/${voice.slice(8)}/preview` : `/api/voices/${encodeURIComponent(voice)}/preview`;
+}

@@ -88,7 +88,7 @@ export function Result({ task }: { task: Task }) {
         <Link className="secondary" to={`/?from=${task.task_id}`}><Icon name="edit" size={20} />{t.task.reuse}</Link>
       </div>
       <Fallbacks task={task} />
-      <p className="muted"><small>{t.task.synthetic}{task.credits?.length ? `　${t.task.credits}：${task.credits.join("、")}` : ""}</small></p>
+      <p className="muted"><small>{t.task.synthetic}{task.credits?.length ? t.task.credits(task.credits.join(lang === "ja" ? "、" : ", ")) : ""}</small></p>
       <details>
         <summary>{t.task.details}</summary>
         <Steps task={task} live={false} />
