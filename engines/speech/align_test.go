@@ -44,7 +44,7 @@ func TestAlignFindsTheBoundariesOfAnotherVoice(t *testing.T) {
 	}
 	p := text.Prepare(longSentence, text.Options{}).Pieces[0]
 	for _, r := range []Request{{Rate: 1.3, Pitch: 2}, {Rate: 0.8, Pitch: -3}} {
-		other, err := o.piece(t.Context(), p, r, openJTalkStyles[1])
+		other, err := o.piece(t.Context(), p, surroundings{}, r, openJTalkStyles[1])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func TestSegmentFindsTheBoundaries(t *testing.T) {
 		t.Skip(err)
 	}
 	p := text.Prepare(longSentence, text.Options{}).Pieces[0]
-	s, err := o.piece(t.Context(), p, Request{}, openJTalkStyles[0])
+	s, err := o.piece(t.Context(), p, surroundings{}, Request{}, openJTalkStyles[0])
 	if err != nil {
 		t.Fatal(err)
 	}

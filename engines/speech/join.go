@@ -13,6 +13,7 @@ type part struct {
 	piece   text.Piece
 	samples []float32
 	timings Timings
+	pause   float64 // seconds of silence that the engine makes after it; 0: not known
 }
 
 // Silence around and between parts, in seconds. Inside a part the engine's own
@@ -59,6 +60,9 @@ func join(parts []part, sc text.Script, original []rune, asked map[string]float6
 		after := lead
 		if i+1 < len(parts) {
 			after = pause(asked, p.piece.Mark)
+			if _, ok := asked[p.piece.Mark]; !ok && p.pause > 0 {
+				after = p.pause
+			}
 		}
 		rest := min(decay, seconds(len(p.samples))-last, after)
 		from, to := sample(first-head, len(p.samples)), sample(last+rest, len(p.samples))

@@ -135,13 +135,14 @@ func (o OpenJTalk) Speak(ctx context.Context, r Request) (Speech, error) {
 	sc := text.Prepare(r.Text, text.Options{Language: "ja", Words: r.Words})
 	notes = append(notes, dropped(sc)...)
 
-	parts := make([]part, len(sc.Pieces))
+	pieces := clauses(sc.Pieces)
+	parts := make([]part, len(pieces))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(o.workers())
-	for i, p := range sc.Pieces {
+	for i, p := range pieces {
 		g.Go(func() error {
 			var err error
-			parts[i], err = o.piece(gctx, p, r, style)
+			parts[i], err = o.piece(gctx, p, surroundingsOf(pieces, i), r, style)
 			return err
 		})
 	}
@@ -183,8 +184,9 @@ func findStyle(id string) (openJTalkStyle, bool) {
 	return openJTalkStyle{}, false
 }
 
-// piece speaks one piece; no samples when Open JTalk finds no phoneme in it.
-func (o OpenJTalk) piece(ctx context.Context, p text.Piece, r Request, style openJTalkStyle) (_ part, err error) {
+// piece speaks one piece in its surroundings; no samples when Open JTalk finds no
+// phoneme in it.
+func (o OpenJTalk) piece(ctx context.Context, p text.Piece, s surroundings, r Request, style openJTalkStyle) (_ part, err error) {
 	ctx, cancel := context.WithTimeout(ctx, pieceTimeout)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "speech-")
@@ -206,7 +208,7 @@ func (o OpenJTalk) piece(ctx context.Context, p text.Piece, r Request, style ope
 		args = append(args, "-a", number(style.allPass))
 	}
 	// The mark is not spoken, but a question is heard.
-	line := fullWidth(p.Text)
+	line := s.around(fullWidth(p.Text))
 	if p.Mark == "？" {
 		line += "？"
 	}
@@ -232,9 +234,17 @@ func (o OpenJTalk) piece(ctx context.Context, p text.Piece, r Request, style ope
 	if err := errors.Join(err, f.Close()); err != nil {
 		return part{}, err
 	}
+	tr, from, to, ok := s.within(tr)
+	if !ok { // the analyser read the stand-ins as parts of words
+		return o.piece(ctx, p, surroundings{}, r, style)
+	}
 	t := Timings{SampleRate: Rate, Source: Exact, Engine: "openjtalk", Phones: tr.phones}
 	t.Words = tr.place(p)
-	return part{piece: p, samples: pcm, timings: t}, nil
+	out := part{piece: p, samples: pcm[sample(from, len(pcm)):sample(to, len(pcm))], timings: t}
+	if last := tr.phones[len(tr.phones)-1]; s.after {
+		out.pause = last.End - last.Start
+	}
+	return out, nil
 }
 
 func empty(path string) bool {

@@ -79,7 +79,7 @@ func TestOpenJTalkLabelsAndSoundHaveOneClock(t *testing.T) {
 	o := openJTalk(t)
 	p := text.Prepare("明日は試合です", text.Options{}).Pieces[0]
 	for _, rate := range []float64{0.5, 1, 1.1, 2} {
-		s, err := o.piece(t.Context(), p, Request{Rate: rate}, openJTalkStyles[0])
+		s, err := o.piece(t.Context(), p, surroundings{}, Request{Rate: rate}, openJTalkStyles[0])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,7 +31,7 @@ func (f Reference) Align(ctx context.Context, language string, p text.Piece, pcm
 func (f Reference) speak(ctx context.Context, language string, p text.Piece) (part, bool) {
 	r := Request{Language: language}
 	if text.Japanese(language) && f.OpenJTalk.Ready() == nil {
-		ref, err := f.OpenJTalk.piece(ctx, p, r, openJTalkStyles[0])
+		ref, err := f.OpenJTalk.piece(ctx, p, surroundings{}, r, openJTalkStyles[0])
 		return ref, err == nil && len(ref.samples) > 0
 	}
 	if f.Espeak == nil || text.Japanese(language) {

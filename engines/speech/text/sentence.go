@@ -269,3 +269,21 @@ func opening(r rune) bool {
 	}
 	return false
 }
+
+// Halve cuts p after the clause mark nearest its middle, with at least least code
+// points on either side; ok is false when there is no such mark.
+func (p Piece) Halve(least int) (a, b Piece, ok bool) {
+	r := []rune(p.Text)
+	at := -1
+	for i := least; i+1+least <= len(r); i++ {
+		if mark(r[i]) == "、" && voice(r[i-1]) && voice(r[i+1]) && (at < 0 || abs(2*i-len(r)) < abs(2*at-len(r))) {
+			at = i
+		}
+	}
+	if at < 0 {
+		return p, Piece{}, false
+	}
+	a = Piece{Text: string(r[:at]), Source: p.Source[:at:at], Span: Span{p.From, p.Source[at].To}, Mark: "、", Sentence: p.Sentence}
+	b = Piece{Text: string(r[at+1:]), Source: p.Source[at+1:], Span: Span{p.Source[at].To, p.To}, Mark: p.Mark, Sentence: p.Sentence}
+	return a, b, true
+}
