@@ -182,6 +182,19 @@ func (e *Espeak) Speak(ctx context.Context, r Request) (Speech, error) {
 	return Speech{Audio: audio, Timings: t, Voice: "espeak:" + voice, Notes: notes, Native: Native{Rate: r.rate(), Pitch: r.Pitch}}, nil
 }
 
+// mandarin is the name under which a voice reads Chinese characters: to the one
+// that is called cmn, version 1.51 gives English letters to read instead.
+func mandarin(voice string) string {
+	base, variant, _ := strings.Cut(voice, "+")
+	if base != "cmn" {
+		return voice
+	}
+	if variant != "" {
+		variant = "+" + variant
+	}
+	return "cmn-latn-pinyin" + variant
+}
+
 // espeakFemale is the variant offered beside each language's own voice.
 const espeakFemale = "f3"
 
@@ -213,7 +226,7 @@ func (e *Espeak) piece(ctx context.Context, p text.Piece, r Request, voice strin
 	// The mark shapes the melody of the clause before it.
 	line += map[string]string{"？": "?", "！": "!", "。": ".", "\n": ".", "、": ","}[p.Mark]
 	out, err := e.run(
-		ctx, line+"\n", "-v", voice, "-b", "1", "-z", "-w", file, "--ipa", "--sep=_",
+		ctx, line+"\n", "-v", mandarin(voice), "-b", "1", "-z", "-w", file, "--ipa", "--sep=_",
 		"-s", strconv.Itoa(int(math.Round(espeakWords*r.rate()))),
 		// Setting 0 to 99 is two octaves around 50.
 		"-p", strconv.Itoa(min(max(int(math.Round(50+r.Pitch*50/12)), 0), 99)),

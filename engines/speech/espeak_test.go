@@ -60,6 +60,25 @@ func TestEspeakSpeaksManyLanguages(t *testing.T) {
 	}
 }
 
+func TestEspeakReadsChineseCharacters(t *testing.T) {
+	e := espeakNG(t)
+	for _, voice := range []string{"", "espeak:cmn", "espeak:cmn+f3"} {
+		s, err := e.Speak(t.Context(), Request{Text: "妈妈好", Language: "zh-CN", Voice: voice})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := ""
+		for _, p := range s.Timings.Phones {
+			if !p.Silent() {
+				said += p.P
+			}
+		}
+		if said != "mamahau" && said != "mamahao" {
+			t.Errorf("%s says %q", voice, said)
+		}
+	}
+}
+
 func TestEspeakRefusals(t *testing.T) {
 	e := espeakNG(t)
 	for name, c := range map[string]struct {

@@ -37,8 +37,7 @@ type Voicevox struct {
 	breaker      *engines.Breaker
 
 	mu      sync.Mutex
-	cast    []character
-	brand   string
+	known   troupe
 	fetched time.Time
 	policy  map[string]string // by speaker uuid
 }
@@ -110,11 +109,15 @@ func (v *Voicevox) Speak(ctx context.Context, r Request) (Speech, error) {
 	} else if r.Voice != "" {
 		notes = append(notes, notUsed(r.Voice))
 	}
-	who, brand, err := v.who(ctx, style)
+	all, err := v.speakers(ctx)
 	if err != nil {
 		return Speech{}, err
 	}
-	sc := text.Prepare(r.Text, text.Options{Language: "ja", Words: r.Words, MaxPiece: v.limit})
+	who, err := all.who(style)
+	if err != nil {
+		return Speech{}, err
+	}
+	sc := text.Prepare(r.Text, text.Options{Language: "ja", Words: r.Words, MaxPiece: v.limit, ReadsEnglish: all.english})
 	notes = append(notes, dropped(sc)...)
 	if p := r.Pitch / 12; p != clampPitch(p) {
 		notes = append(notes, Note{NotePitchLimited, "VOICEVOX changes the pitch by at most 1.8 semitones."})
@@ -134,7 +137,7 @@ func (v *Voicevox) Speak(ctx context.Context, r Request) (Speech, error) {
 	t.Engine = "voicevox"
 	return Speech{
 		Audio: audio, Timings: t, Voice: "voicevox:" + strconv.Itoa(style),
-		Credit: brand + ":" + who.Name, Notes: notes,
+		Credit: all.brand + ":" + who.Name, Notes: notes,
 		Native: Native{Rate: r.rate(), Pitch: 12 * clampPitch(r.Pitch/12)},
 	}, nil
 }
@@ -151,7 +154,8 @@ func (v *Voicevox) piece(ctx context.Context, p text.Piece, r Request, style int
 	var raw map[string]json.RawMessage
 	err := v.json(ctx, call{
 		method: "POST", path: "/audio_query", tries: 2, timeout: 30 * time.Second,
-		query: url.Values{"text": {line}, "speaker": {strconv.Itoa(style)}},
+		// Versions that do not know the last one pass over it.
+		query: url.Values{"text": {line}, "speaker": {strconv.Itoa(style)}, "enable_katakana_english": {"true"}},
 	}, &raw)
 	if err != nil {
 		return part{}, err
@@ -162,6 +166,11 @@ func (v *Voicevox) piece(ctx context.Context, p text.Piece, r Request, style int
 	}
 	if len(q.phrases) == 0 {
 		return part{piece: p}, nil
+	}
+	if q.stress(r.Words) {
+		if err := v.intone(ctx, q, style); err != nil {
+			return part{}, err
+		}
 	}
 	q.set("speedScale", r.rate())
 	q.set("pitchScale", clampPitch(r.Pitch/12))
@@ -209,68 +218,84 @@ type character struct {
 	} `json:"styles"`
 }
 
+// A troupe is who speaks in an engine, and what it can do.
+type troupe struct {
+	cast    []character
+	brand   string
+	english bool // it reads English words as a Japanese would: 0.24 and later
+}
+
 // who returns the character of a talking style.
-func (v *Voicevox) who(ctx context.Context, style int) (character, string, error) {
-	cast, brand, err := v.speakers(ctx)
-	if err != nil {
-		return character{}, "", err
-	}
-	for _, c := range cast {
+func (t troupe) who(style int) (character, error) {
+	for _, c := range t.cast {
 		for _, s := range c.Styles {
 			if s.ID == style && (s.Type == "" || s.Type == "talk") {
-				return c, brand, nil
+				return c, nil
 			}
 		}
 	}
-	return character{}, "", fmt.Errorf("style %d: %w", style, ErrVoice)
+	return character{}, fmt.Errorf("style %d: %w", style, ErrVoice)
 }
 
-// speakers returns the characters and the brand, from memory for ten minutes.
-func (v *Voicevox) speakers(ctx context.Context) ([]character, string, error) {
+// speakers asks who there is, or remembers it for ten minutes.
+func (v *Voicevox) speakers(ctx context.Context) (troupe, error) {
 	v.mu.Lock()
-	cast, brand, fresh := v.cast, v.brand, v.cast != nil && time.Since(v.fetched) < castLifetime
+	known, fresh := v.known, v.known.cast != nil && time.Since(v.fetched) < castLifetime
 	v.mu.Unlock()
 	if fresh {
-		return cast, brand, nil
+		return known, nil
 	}
-	cast = nil
-	err := v.json(ctx, call{method: "GET", path: "/speakers", tries: 2, timeout: 10 * time.Second}, &cast)
+	t := troupe{brand: "VOICEVOX"}
+	err := v.json(ctx, call{method: "GET", path: "/speakers", tries: 2, timeout: 10 * time.Second}, &t.cast)
 	if err != nil {
-		return nil, "", err
+		return troupe{}, err
 	}
-	if len(cast) == 0 {
-		return nil, "", fmt.Errorf("voicevox has no speakers: %w", engines.ErrUnavailable)
+	if len(t.cast) == 0 {
+		return troupe{}, fmt.Errorf("voicevox has no speakers: %w", engines.ErrUnavailable)
 	}
-	brand = "VOICEVOX"
 	var manifest struct {
 		Brand string `json:"brand_name"`
 	}
 	// Old versions have no manifest; the brand is then the original one.
 	if err := v.json(ctx, call{method: "GET", path: "/engine_manifest", timeout: 10 * time.Second}, &manifest); err == nil && manifest.Brand != "" {
-		brand = manifest.Brand
+		t.brand = manifest.Brand
+	}
+	// An engine that does not tell its version is taken for an old one.
+	if version, err := v.Version(ctx); err == nil {
+		t.english = t.brand == "VOICEVOX" && readsEnglish(version)
 	}
 	v.mu.Lock()
-	v.cast, v.brand, v.fetched = cast, brand, time.Now()
+	v.known, v.fetched = t, time.Now()
 	v.mu.Unlock()
-	return cast, brand, nil
+	return t, nil
+}
+
+// readsEnglish reports whether a version of VOICEVOX has enable_katakana_english.
+func readsEnglish(version string) bool {
+	if version == "latest" { // built from source
+		return true
+	}
+	var major, minor int
+	n, err := fmt.Sscanf(version, "%d.%d", &major, &minor)
+	return err == nil && n == 2 && (major > 0 || minor >= 24)
 }
 
 // Voices lists the talking styles. The terms of use of a character are long and
 // cost a call each: Policy has them.
 func (v *Voicevox) Voices(ctx context.Context) ([]Voice, error) {
-	cast, brand, err := v.speakers(ctx)
+	all, err := v.speakers(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []Voice
-	for _, c := range cast {
+	for _, c := range all.cast {
 		for _, s := range c.Styles {
 			if s.Type != "" && s.Type != "talk" {
 				continue
 			}
 			out = append(out, Voice{
 				ID: "voicevox:" + strconv.Itoa(s.ID), Language: "ja", Name: c.Name + "（" + s.Name + "）", Engine: "voicevox",
-				Credit: brand + ":" + c.Name, Quality: Natural,
+				Credit: all.brand + ":" + c.Name, Quality: Natural,
 			})
 		}
 	}
@@ -279,7 +304,11 @@ func (v *Voicevox) Voices(ctx context.Context) ([]Voice, error) {
 
 // Policy returns the terms of use of the character that speaks a style.
 func (v *Voicevox) Policy(ctx context.Context, style int) (string, error) {
-	c, _, err := v.who(ctx, style)
+	all, err := v.speakers(ctx)
+	if err != nil {
+		return "", err
+	}
+	c, err := all.who(style)
 	if err != nil {
 		return "", err
 	}

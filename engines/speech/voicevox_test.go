@@ -26,6 +26,9 @@ func voicevox(t *testing.T, base string, style int) *Voicevox {
 }
 
 func TestVoicevoxExchanges(t *testing.T) {
+	if base := os.Getenv("VOICEVOX_URL"); base != "" {
+		exchange(t, base, slices.DeleteFunc(speechtest.VoicevoxExchanges(), func(x speechtest.Exchange) bool { return x.Old || x.Varies }))
+	}
 	for _, old := range []bool{false, true} {
 		base := serve(t, (&speechtest.Voicevox{Old: old}).Handler())
 		exchange(t, base, slices.DeleteFunc(speechtest.VoicevoxExchanges(), func(x speechtest.Exchange) bool {
@@ -154,8 +157,12 @@ func TestVoicevoxVoices(t *testing.T) {
 }
 
 func TestVoicevoxDictionary(t *testing.T) {
-	for _, old := range []bool{false, true} {
-		v := voicevox(t, serve(t, (&speechtest.Voicevox{Old: old}).Handler()), 1)
+	servers := []string{serve(t, (&speechtest.Voicevox{}).Handler()), serve(t, (&speechtest.Voicevox{Old: true}).Handler())}
+	if base := os.Getenv("VOICEVOX_URL"); base != "" {
+		servers = append(servers, base)
+	}
+	for _, base := range servers {
+		v := voicevox(t, base, 1)
 		id, err := v.AddWord(t.Context(), DictionaryWord{Surface: "小鳥遊", Pronunciation: "タカナシ", AccentType: 2})
 		if err != nil || len(id) != 36 {
 			t.Fatalf("id %q, %v", id, err)
@@ -172,6 +179,61 @@ func TestVoicevoxDictionary(t *testing.T) {
 		}
 		if _, err := v.AddWord(t.Context(), DictionaryWord{Surface: "a", Pronunciation: "hiragana"}); !errors.Is(err, engines.ErrPermanent) {
 			t.Errorf("bad pronunciation: %v", err)
+		}
+	}
+}
+
+func TestVoicevoxAccentsOfOnesOwnWords(t *testing.T) {
+	fake := &speechtest.Voicevox{}
+	v := voicevox(t, serve(t, fake.Handler()), 1)
+	name := func(accent *int) []text.Entry {
+		return []text.Entry{{Surface: "小鳥遊", Reading: "たかなし", Accent: accent}, {Surface: "光太", Reading: "こーた", Accent: new(1)}}
+	}
+	for _, c := range []struct {
+		in     string
+		accent *int
+		want   string
+		calls  int // for the pitch, so far
+	}{
+		{"小鳥遊さん", new(3), "タ 5.4 カ 5.4 ナ 5.4 シ 5.0 サ 5.0 ン 5.0", 1},
+		{"小鳥遊さん", new(0), "タ 5.4 カ 5.4 ナ 5.4 シ 5.4 サ 5.4 ン 5.4", 2},
+		{"小鳥遊さん", new(1), "", 2}, // as it is
+		{"小鳥遊さん", nil, "", 2},
+		{"山の小鳥遊", new(2), "", 2}, // in the middle of a phrase
+	} {
+		s, err := v.Speak(t.Context(), Request{Text: c.in, Words: name(c.accent)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Validate(); err != nil || s.Timings.Source != Exact {
+			t.Errorf("%s: %s, %v", c.in, s.Timings.Source, err)
+		}
+		if got := strings.Join(fake.Sung(), " / "); c.want != "" && got != c.want || fake.Calls("/mora_pitch") != c.calls {
+			t.Errorf("%s is sung %q after %d calls, want %q after %d", c.in, got, fake.Calls("/mora_pitch"), c.want, c.calls)
+		}
+	}
+	if got := sounds("こーたろー"); got != "コオタロオ" {
+		t.Errorf("sounds are %s", got)
+	}
+	fake.Add(speechtest.Fault{Path: "mora_pitch", Status: 200, Body: "[]", Type: "application/json"})
+	if _, err := v.Speak(t.Context(), Request{Text: "小鳥遊", Words: name(new(2))}); err == nil {
+		t.Error("phrases are lost and nobody says so")
+	}
+}
+
+func TestVoicevoxReadsEnglishWhereItCan(t *testing.T) {
+	for version, reads := range map[string]bool{"0.25.2": true, "0.24.0": true, "latest": true, "1.0.0": true, "0.23.1": false, "0.19.1": false, "": true, "x": false} {
+		fake := &speechtest.Voicevox{Version: version}
+		v := voicevox(t, serve(t, fake.Handler()), 1)
+		if _, err := v.Speak(t.Context(), Request{Text: "Happyなgymnasticsの先生、NHKのrhy"}); err != nil {
+			t.Fatal(err)
+		}
+		want := "ハッピーなジーワイエムエヌエーエスティーアイシーエスの先生、エヌエイチケーのアールエイチワイ"
+		if reads {
+			want = "ハッピーなgymnasticsの先生、エヌエイチケーのrhy"
+		}
+		if q := fake.Asked(); q.Get("text") != want || q.Get("enable_katakana_english") != "true" {
+			t.Errorf("version %q is asked %v", version, q)
 		}
 	}
 }
@@ -287,7 +349,8 @@ func TestPhrasesFindTheirPlaces(t *testing.T) {
 	}
 }
 
-// A real engine must keep the same contract. Set VOICEVOX_URL to hold one to it.
+// A real engine must keep the same contract as the fake, in this test and in those
+// of exchanges and dictionary. Set VOICEVOX_URL to hold one to it.
 func TestRealVoicevox(t *testing.T) {
 	base := os.Getenv("VOICEVOX_URL")
 	if base == "" {
@@ -298,14 +361,29 @@ func TestRealVoicevox(t *testing.T) {
 	if err != nil || len(voices) == 0 {
 		t.Fatalf("%d voices, %v", len(voices), err)
 	}
-	s, err := v.Speak(t.Context(), Request{Text: "おはよう、みなさん。げんきですか？", Voice: voices[0].ID, Words: []text.Entry{{Surface: "みなさん", Reading: "みんな"}}})
-	if err != nil {
-		t.Fatal(err)
+	if err := v.Warm(t.Context(), 0); err != nil {
+		t.Error(err)
 	}
-	if err := s.Validate(); err != nil {
-		t.Fatal(err)
+	if p, err := v.Policy(t.Context(), 0); err != nil || p == "" {
+		t.Errorf("policy %q, %v", p, err)
 	}
-	if s.Credit == "" || len(s.Timings.Phones) < 10 {
-		t.Errorf("credit %q, %d phones", s.Credit, len(s.Timings.Phones))
+	for _, r := range []Request{
+		{Text: "おはよう、みなさん。げんきですか？", Words: []text.Entry{{Surface: "みなさん", Reading: "みんな", Accent: new(0)}}},
+		{Text: "Happyなgymnasticsの先生、2026年11月23日に会いましょう！", Rate: 1.3, Pitch: 1, Intonation: 1.5},
+		{Text: strings.Repeat("これはながいぶんです、", 90) + strings.Repeat("あ", 10)},
+	} {
+		s, err := v.Speak(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		if s.Credit == "" || len(s.Timings.Phones) < 10 || len(s.Timings.Words) < 2 {
+			t.Errorf("credit %q, %d phones, %d words", s.Credit, len(s.Timings.Phones), len(s.Timings.Words))
+		}
+	}
+	if _, err := v.Speak(t.Context(), Request{Text: "はい", Voice: "voicevox:999999"}); !errors.Is(err, ErrVoice) {
+		t.Errorf("unknown style: %v", err)
 	}
 }

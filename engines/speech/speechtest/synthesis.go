@@ -3,10 +3,26 @@ package speechtest
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 )
+
+// hear remembers what is sung.
+func (v *Voicevox) hear(phrases []phrase) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sung = nil
+	for _, p := range phrases {
+		s := ""
+		for _, m := range p.Moras {
+			s += fmt.Sprintf("%s %.1f ", m.Text, m.Pitch)
+		}
+		v.sung = append(v.sung, strings.TrimSpace(s))
+	}
+}
 
 // synthesis makes the sound of a query: sil, then each phoneme for its frames of
 // 256 samples at 24 kHz, then sil.
@@ -29,6 +45,7 @@ func (v *Voicevox) synthesis(w http.ResponseWriter, r *http.Request) {
 		missing(w, "body", "accent_phrases")
 		return
 	}
+	v.hear(q.Phrases)
 	if len(q.Phrases) == 0 {
 		detail(w, 500, "Internal Server Error")
 		return

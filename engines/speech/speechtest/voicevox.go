@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,11 +23,27 @@ type Voicevox struct {
 
 	mu    sync.Mutex
 	words map[string]map[string]any
+	asked url.Values
+	sung  []string
 	next  int
 }
 
 // AivisStyle is the talking style of an Aivis engine.
 const AivisStyle = 888753760
+
+// Asked is what the last /audio_query was asked.
+func (v *Voicevox) Asked() url.Values {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.asked
+}
+
+// Sung is the last /synthesis, one string of "mora pitch" for each accent phrase.
+func (v *Voicevox) Sung() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.sung
+}
 
 // Handler answers the engine's calls.
 func (v *Voicevox) Handler() http.Handler {
@@ -57,6 +74,7 @@ func (v *Voicevox) Handler() http.Handler {
 		}
 	})
 	m.HandleFunc("POST /audio_query", v.audioQuery)
+	m.HandleFunc("POST /mora_pitch", v.moraPitch)
 	m.HandleFunc("POST /synthesis", v.synthesis)
 	m.HandleFunc("GET /user_dict", func(w http.ResponseWriter, r *http.Request) {
 		v.mu.Lock()
@@ -184,6 +202,9 @@ func (v *Voicevox) audioQuery(w http.ResponseWriter, r *http.Request) {
 	if _, ok := v.style(w, r); !ok {
 		return
 	}
+	v.mu.Lock()
+	v.asked = q
+	v.mu.Unlock()
 	said := q.Get("text")
 	phrases := []phrase{}
 	groups := moras(said)
@@ -224,6 +245,27 @@ func (v *Voicevox) audioQuery(w http.ResponseWriter, r *http.Request) {
 		query["outputSamplingRate"] = 44100
 	}
 	reply(w, 200, query)
+}
+
+// moraPitch is high up to the accent and low after it.
+func (v *Voicevox) moraPitch(w http.ResponseWriter, r *http.Request) {
+	if _, ok := v.style(w, r); !ok {
+		return
+	}
+	var phrases []phrase
+	if err := json.NewDecoder(r.Body).Decode(&phrases); err != nil {
+		missing(w, "body", "accent")
+		return
+	}
+	for _, p := range phrases {
+		for i := range p.Moras {
+			p.Moras[i].Pitch = 5.4
+			if i >= p.Accent {
+				p.Moras[i].Pitch = 5
+			}
+		}
+	}
+	reply(w, 200, phrases)
 }
 
 // timed gives the n-th mora lengths that no frame grid divides.

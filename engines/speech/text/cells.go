@@ -125,10 +125,13 @@ func expand(s string, o Options, dropped *[]Drop) []cell {
 	cells = dictionary(cells, o.Words)
 	if o.japanese() {
 		cells = numbers(cells)
-		cells = latin(cells)
+		cells = latin(cells, o.ReadsEnglish)
 		cells = signs(cells, drop)
 	} else {
-		cells = brackets(cells)
+		if Primary(o.Language) == "en" {
+			cells = english(cells, o.Language)
+		}
+		cells = brackets(titles(cells))
 	}
 	return cells
 }

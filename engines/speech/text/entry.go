@@ -14,7 +14,8 @@ type Entry struct {
 	Surface string `json:"surface"`
 	Reading string `json:"reading"` // kana, or plain text in languages without kana
 	// Accent is the mora after which the pitch falls, counted from 1; 0 is never
-	// (heiban), nil leaves it to the engine. It is for Japanese only.
+	// (heiban), nil leaves it to the engine. It is for Japanese only; VOICEVOX
+	// follows it, engines that cannot set an accent pass over it.
 	Accent *int `json:"accent,omitempty"`
 }
 
@@ -59,7 +60,7 @@ func (e Entry) Check(language string) error {
 		return nil
 	}
 	n := 0 // moras
-	for i, r := range kana(e.Reading) {
+	for i, r := range Katakana(e.Reading) {
 		if !(r >= 'ァ' && r <= 'ヶ' || r == 'ー') || i == 0 && (r == 'ー' || Moras(r) == 0) {
 			return bad("reading", "must be in kana")
 		}

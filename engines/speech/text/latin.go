@@ -9,8 +9,9 @@ import (
 var latinWord = regexp.MustCompile(`[\p{Latin}]+(?:['’][\p{Latin}]+)*`)
 
 // latin reads words in Latin letters in a Japanese text: by the table, as
-// romanised Japanese, or letter by letter. A lone w after Japanese is laughter.
-func latin(c []cell) []cell {
+// romanised Japanese, or letter by letter, unless they look like words and are
+// left to somebody who knows English. A lone w after Japanese is laughter.
+func latin(c []cell, leave bool) []cell {
 	return replace(c, latinWord, func(m match) (string, bool) {
 		word := strings.ToLower(plain(m.text))
 		word = strings.ReplaceAll(word, "’", "'")
@@ -31,6 +32,9 @@ func latin(c []cell) []cell {
 			if k, ok := romaji(word); ok {
 				return k, true
 			}
+		}
+		if leave && !upper && len(word) >= 3 && strings.ContainsAny(word, "aeiouy") {
+			return word, true
 		}
 		var b strings.Builder
 		for _, r := range word {

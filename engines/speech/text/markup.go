@@ -28,7 +28,7 @@ func readings(c []cell) []cell {
 			out = append(make([]cell, 0, len(c)), c[:i]...)
 		}
 		base := span(c[i+1 : i+bar])
-		out = put(out, kana(str(c[i+bar+1:i+end])), base, true)
+		out = put(out, Katakana(str(c[i+bar+1:i+end])), base, true)
 		i += end
 	}
 	if out == nil {
@@ -79,9 +79,9 @@ func Display(s string) string {
 	return b.String()
 }
 
-// kana brings a reading into the form an engine cannot misread: hiragana becomes
+// Katakana brings a reading into the form an engine cannot misread: hiragana becomes
 // katakana, because は and へ alone would be taken for particles.
-func kana(s string) string {
+func Katakana(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'ぁ' && r <= 'ゖ':
@@ -110,7 +110,7 @@ func dictionary(c []cell, words []Entry) []cell {
 	var es []entry
 	for _, w := range words[:min(len(words), maxEntries)] {
 		s := []rune(strings.ToLower(norm.NFKC.String(w.Surface)))
-		r := kana(w.Reading)
+		r := Katakana(w.Reading)
 		if len(s) > 0 && len(s) <= maxReading && len([]rune(r)) <= 2*maxReading && strings.ContainsFunc(r, voice) {
 			es = append(es, entry{s, r})
 		}

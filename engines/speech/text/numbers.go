@@ -18,9 +18,31 @@ const (
 	weekdays = `(?:[(（]([日月火水木金土])(?:曜日?)?(?:・?祝)?[)）])?`
 )
 
+// ordinals is read-only: how English ordinals are read in Japanese; beyond them a
+// Japanese one takes their place.
+var ordinals = map[string]string{
+	"1": "ファースト", "2": "セカンド", "3": "サード", "4": "フォース", "5": "フィフス", "6": "シックスス", "7": "セブンス",
+	"8": "エイス", "9": "ナインス", "10": "テンス", "20": "トゥエンティース", "30": "サーティース",
+}
+
 // numberRules are tried in order, each over the whole text: what looks like a
 // date or a telephone number must be taken before its digits are.
 var numberRules = []rule{
+	{regexp.MustCompile(`(?i)\bno\.\s?(\d+)`), func(m match) (string, bool) {
+		if m.group[0] == "1" && m.after != '.' {
+			return "ナンバーワン", true
+		}
+		return "ナンバー" + m.group[0], true
+	}},
+	{regexp.MustCompile(`\b(\d{1,3})(?:st|nd|rd|th)\b`), func(m match) (string, bool) {
+		if inNumber(m) {
+			return "", false
+		}
+		if s, ok := ordinals[m.group[0]]; ok {
+			return s, true
+		}
+		return "第" + m.group[0], true
+	}},
 	{regexp.MustCompile(`(\d{4})([/.-])(\d{1,2})([/.-])(\d{1,2})` + weekdays), func(m match) (string, bool) {
 		if m.group[1] != m.group[3] || inNumber(m) || !day(m.group[2], m.group[4]) {
 			return "", false

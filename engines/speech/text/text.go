@@ -18,6 +18,9 @@ type Options struct {
 	Language string // BCP 47, "" is ja
 	Words    []Entry
 	MaxPiece int // code points, 0 is MaxPiece
+	// ReadsEnglish leaves English words that no table has to the engine, which
+	// reads them better than letter by letter.
+	ReadsEnglish bool
 }
 
 func (o Options) japanese() bool { return Japanese(o.Language) }

@@ -69,7 +69,12 @@ func TestPrepareReadsAsAPersonWould(t *testing.T) {
 		"Tanakaさん":                       "タナカさん",
 		"Shinjukuで":                      "シンジュクで",
 		"NHKのBBQ":                        "エヌエイチケーのビービーキュー",
-		"café":                           "シーエーエフイー",
+		"café":                           "カフェ",
+		"10th Anniversary":               "テンス アニバーサリー",
+		"15thの夏":                         "第十五の夏",
+		"No.1だ":                          "ナンバーワンだ",
+		"No. 12":                         "ナンバー十二",
+		"éclat":                          "イーシーエルエーティー",
 		"おめでとう🎉🎂":                        "おめでとう",
 		"おめでとう🎉明日ね":                      "おめでとう、明日ね",
 		"大好き❤️だよ":                        "大好きだよ",
@@ -98,6 +103,24 @@ func TestPrepareReadsAsAPersonWould(t *testing.T) {
 	} {
 		if got := spoken(in, "ja"); got != want {
 			t.Errorf("%q is read %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestEnglishIsWrittenOut(t *testing.T) {
+	for _, c := range []struct{ lang, in, want string }{
+		{"en", "See you on 11/23/2026 at 7:30", "See you on November 23 2026 at 7:30"},
+		{"en-US", "11/12/2026", "November 12 2026"},
+		{"en-GB", "11/12/2026", "December 11 2026"},
+		{"en-GB", "11/23/2026", "November 23 2026"},
+		{"en", "23/11/2026", "November 23 2026"},
+		{"en", "2026-01-05!", "January 5 2026！"},
+		{"en", "1/2/2026/7 and 99/99/2026", "1/2/2026/7 and 99/99/2026"},
+		{"en", "Happy birthday, Dr. Smith and Mrs. Jones", "Happy birthday, Dr Smith and Mrs Jones"},
+		{"es", "Sra. Lopez 11/12/2026", "Sra Lopez 11/12/2026"},
+	} {
+		if got := spoken(c.in, c.lang); got != c.want {
+			t.Errorf("%s %q is read %q, want %q", c.lang, c.in, got, c.want)
 		}
 	}
 }
@@ -163,7 +186,7 @@ func TestEntriesAreChecked(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s %q %q: %q, want %q", c.language, c.surface, c.reading, got, c.want)
 		}
-		if got == "" && !strings.Contains(spoken("x "+c.surface+" x", c.language, e), kana(c.reading)) {
+		if got == "" && !strings.Contains(spoken("x "+c.surface+" x", c.language, e), Katakana(c.reading)) {
 			t.Errorf("%q is not read %q: %q", c.surface, c.reading, spoken("x "+c.surface+" x", c.language, e))
 		}
 	}

@@ -12,7 +12,7 @@ var words = map[string]string{
 	"be": "ビー", "beautiful": "ビューティフル", "beer": "ビール", "ben": "ベン", "best": "ベスト", "bgm": "ビージーエム",
 	"big": "ビッグ", "birthday": "バースデー", "black": "ブラック", "blue": "ブルー", "bluetooth": "ブルートゥース",
 	"bob": "ボブ", "book": "ブック", "boy": "ボーイ", "bread": "ブレッド", "breakfast": "ブレックファスト",
-	"brother": "ブラザー", "bus": "バス", "business": "ビジネス", "by": "バイ", "bye": "バイ", "cake": "ケーキ",
+	"brother": "ブラザー", "bus": "バス", "business": "ビジネス", "by": "バイ", "bye": "バイ", "cafe": "カフェ", "cake": "ケーキ", "restaurant": "レストラン",
 	"can": "キャン", "can't": "キャント", "car": "カー", "card": "カード", "cat": "キャット", "cd": "シーディー",
 	"ceo": "シーイーオー", "challenge": "チャレンジ", "chat": "チャット", "check": "チェック", "cheers": "チアーズ",
 	"chocolate": "チョコレート", "chris": "クリス", "christmas": "クリスマス", "class": "クラス", "close": "クローズ",
