@@ -70,11 +70,13 @@ func ASS(cues []Cue, card Card, l Look) string {
 	fmt.Fprintf(&b, "[Script Info]\nScriptType: v4.00+\nPlayResX: %d\nPlayResY: %d\nWrapStyle: 2\nScaledBorderAndShadow: yes\nYCbCr Matrix: TV.709\n\n", w, h)
 	b.WriteString("[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding\n")
 	font := strings.NewReplacer(",", " ", "\n", " ", "\r", " ").Replace(l.Font)
-	// The line height of CJK fonts is 1.45 of what is meant by their size here.
-	fmt.Fprintf(&b, "Style: Caption,%s,%.1f,&H00FFFFFF,&H00B8C4CC,&H00202020,&H80000000,1,0,0,0,100,100,0,0,1,%.1f,0,2,%d,%d,%d,1\n",
+	// What has been spoken turns from white to a warm yellow: a step in colour is
+	// seen at a glance, one in grey is not. The line height of CJK fonts is 1.45 of
+	// what is meant by their size here.
+	fmt.Fprintf(&b, "Style: Caption,%s,%.1f,&H007AE2FF,&H00FFFFFF,&H00202020,&H80000000,1,0,0,0,100,100,0,0,1,%.1f,0,2,%d,%d,%d,1\n",
 		font, size*1.45, max(1, size*0.09), w/32, w/32, int(0.075*float64(h)))
 	fmt.Fprintf(&b, "Style: Card,%s,%.1f,&H00FFFFFF,&H00FFFFFF,&H00202020,&H80000000,1,0,0,0,100,100,0,0,1,%.1f,0,5,%d,%d,0,1\n",
-		font, size*1.45*1.25, max(1, size*0.07), w/16, w/16)
+		font, size*1.45*1.9, max(1, size*0.07), w/16, w/16)
 	fmt.Fprintf(&b, "Style: Shade,%s,20,&H60101010,&H60101010,&H00000000,&H00000000,0,0,0,0,100,100,0,0,1,0,0,7,0,0,0,1\n\n", font)
 	b.WriteString("[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n")
 	card.write(&b, w, h)
@@ -112,7 +114,7 @@ func (c Card) write(b *strings.Builder, w, h int) {
 		}
 		widest = max(widest, n)
 	}
-	scale := int(min(100, 100*14/widest))
+	scale := int(min(100, 100*9/widest))
 	fmt.Fprintf(b, "Dialogue: 2,%s,%s,Shade,,0,0,0,,{\\fad(0,400)\\pos(0,0)\\p1}m 0 0 l %d 0 %d %d 0 %d\n", centi(0), centi(c.End), w, w, h, h)
 	fmt.Fprintf(b, "Dialogue: 3,%s,%s,Card,,0,0,0,,{\\fad(250,400)\\fscx%d\\fscy%d}%s\n", centi(0), centi(c.End), scale, scale, strings.Join(lines, "\\N"))
 }
