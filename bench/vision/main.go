@@ -4,6 +4,7 @@
 //	go run ./bench/vision -out sheets            table and sheets
 //	go run ./bench/vision -peer                  OpenCV's grabCut with the same prior (python3-opencv)
 //	go run ./bench/vision -rss                   peak memory of a 12-megapixel photo
+//	go run ./bench/vision -photos DIR -out DIR   photographs of your own, scored against DIR/alpha/NAME.png
 package main
 
 import (
@@ -29,6 +30,7 @@ func main() {
 	python := flag.String("python", "/usr/bin/python3", "Python with cv2")
 	w := flag.Int("w", 1152, "scene width")
 	h := flag.Int("h", 896, "scene height")
+	dir := flag.String("photos", "", "folder of photographs to cut instead of drawn scenes")
 	rss := flag.Bool("rss", false, "measure the peak memory of a 12-megapixel photo")
 	file := flag.String("measure", "", "used by -rss: picture to read and cut")
 	face := flag.String("face", "", "used by -rss: x0,y0,x1,y1")
@@ -37,6 +39,8 @@ func main() {
 	switch {
 	case *file != "":
 		err = measure(os.Stdout, *file, *face)
+	case *dir != "":
+		err = photos(os.Stdout, *dir, *out)
 	case *rss:
 		err = memory(os.Stdout)
 	case *peer:
@@ -115,10 +119,14 @@ func row(s scenes.Scene, cut *image.NRGBA, a *image.Gray) *image.NRGBA {
 }
 
 func writeSheet(path string, rows []*image.NRGBA) error {
-	w, h := rows[0].Rect.Dx(), rows[0].Rect.Dy()
-	sheet := image.NewNRGBA(image.Rect(0, 0, w, h*len(rows)))
-	for i, r := range rows {
-		copy(sheet.Pix[i*h*sheet.Stride:], r.Pix)
+	h := 0
+	for _, r := range rows {
+		h += r.Rect.Dy()
+	}
+	sheet := image.NewNRGBA(image.Rect(0, 0, rows[0].Rect.Dx(), h))
+	at := 0
+	for _, r := range rows {
+		at += copy(sheet.Pix[at:], r.Pix)
 	}
 	f, err := os.Create(path)
 	if err != nil {

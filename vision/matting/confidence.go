@@ -6,15 +6,16 @@ import (
 	"sync"
 )
 
-// judgeShape sets the confidence from what a person's mask must look like.
-func (r *Result) judgeShape(m mask, seeds []seed) {
-	r.Confidence = 1
-	lower := func(when bool, to float64, why Reason) {
-		if when {
-			r.Confidence = min(r.Confidence, to)
-			r.Reasons = append(r.Reasons, why)
-		}
+// lower caps the confidence, and says why, when something is wrong.
+func (r *Result) lower(when bool, to float64, why Reason) {
+	if when {
+		r.Confidence = min(r.Confidence, to)
+		r.Reasons = append(r.Reasons, why)
 	}
+}
+
+// judgeShape lowers the confidence for what no person's mask looks like.
+func (r *Result) judgeShape(m mask, seeds []seed) {
 	var area, top, outline int
 	for y := range m.h {
 		for x := range m.w {
@@ -32,16 +33,30 @@ func (r *Result) judgeShape(m mask, seeds []seed) {
 		}
 	}
 	share := float64(area) / float64(len(m.pix))
-	lower(share < 0.06, 0.3, Tiny)
-	lower(share > 0.95, 0.3, Huge)
-	lower(area > 0 && float64(outline) > 14*math.Sqrt(float64(area)), 0.7, Ragged)
+	r.lower(share < 0.06, 0.3, Tiny)
+	r.lower(share > 0.95, 0.3, Huge)
+	r.lower(area > 0 && float64(outline) > 14*math.Sqrt(float64(area)), 0.7, Ragged)
 	if len(seeds) == 0 {
 		return
 	}
 	// A close-up may touch the top edge with the hair, a landscape photo may not.
-	lower(float64(top) > 0.25*float64(m.w) && float64(top) > 1.2*seeds[0].s*float64(m.w), 0.6, Headless)
-	lower(seeds[0].aspect < 0.08, 0.5, SmallFace)
-	lower(faceInside(m, seeds[0]) < 0.95, 0.3, FaceHole)
+	r.lower(float64(top) > 0.25*float64(m.w) && float64(top) > 1.2*seeds[0].s*float64(m.w), 0.6, Headless)
+	r.lower(seeds[0].aspect < 0.08, 0.5, SmallFace)
+	r.lower(faceInside(m, seeds[0]) < 0.95, 0.3, FaceHole)
+}
+
+// beyondShape is the share of the mask where a person around these faces hardly is.
+func beyondShape(m mask, seeds []seed) float64 {
+	var far, area int
+	for i, p := range shapePrior(m.w, m.h, seeds, 1).pix {
+		if m.pix[i] == 1 {
+			area++
+			if p < 0.15 {
+				far++
+			}
+		}
+	}
+	return float64(far) / float64(max(area, 1))
 }
 
 // faceInside is the share of the face's ellipse that the mask covers.
@@ -63,15 +78,18 @@ func faceInside(m mask, s seed) float64 {
 	return float64(in) / float64(all)
 }
 
-// judgeAgreement repeats the cut with slightly different settings at a small
-// size. What depends on the settings is not in the picture.
-func (r *Result) judgeAgreement(small *raster, seeds []seed, model *image.Gray) {
+// judgeAgreement repeats the cut with other settings at a small size: what
+// depends on the settings is not in the picture. Half of the cuts learn the
+// person's colours from the middle of the trunk alone, the others from all that
+// the shape covers; where a piece of the background lies within the shape, they
+// differ. It returns the share of the cuts that hold each pixel for the person.
+func (r *Result) judgeAgreement(small *raster, seeds []seed, model *image.Gray) field {
 	variants := []variant{
 		{},
-		{rng: 977, comps: 3},
-		{rng: 31, scale: 0.9, smooth: 1.5},
+		{rng: 977, comps: 3, inner: true},
+		{rng: 31, scale: 0.9, smooth: 1.5, inner: true, back: 0.15},
 		{rng: 7, scale: 1.12, smooth: 0.7},
-		{rng: 1009, scale: 1.05, comps: 4},
+		{rng: 1009, scale: 1.05, comps: 4, inner: true, back: 0.15, lambda: 2},
 	}
 	masks := make([]mask, len(variants))
 	var wg sync.WaitGroup
@@ -98,8 +116,13 @@ func (r *Result) judgeAgreement(small *raster, seeds []seed, model *image.Gray) 
 		}
 	}
 	r.Agreement = sum / float64(n)
-	if r.Agreement < Accept {
-		r.Reasons = append(r.Reasons, Unsure)
+	votes := newField(small.w, small.h)
+	for _, m := range masks {
+		for i, v := range m.pix {
+			votes.pix[i] += float32(v) / float32(len(masks))
+		}
 	}
+	r.lower(r.Agreement < Accept, r.Agreement, Unsure)
 	r.Confidence = min(r.Confidence, r.Agreement)
+	return votes
 }

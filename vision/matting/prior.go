@@ -86,10 +86,12 @@ func innerBody(w, h int, seeds []seed) mask {
 			v := (float64(y) + 0.5 - cy) / side
 			var half float64
 			switch {
-			case v < -0.45 || v > 3:
+			case v <= -0.75 || v > 3:
 				continue
+			case v <= 0: // brow and the hair above it
+				half = 0.35 * math.Sqrt(1-(v/0.75)*(v/0.75))
 			case v <= 0.45: // face
-				half = 0.35 * math.Sqrt(max(0, 1-(v/0.5)*(v/0.5)))
+				half = 0.35 * math.Sqrt(1-(v/0.5)*(v/0.5))
 			case v <= 0.8: // neck
 				half = 0.25
 			default: // trunk, widening from the collar

@@ -5,12 +5,15 @@ import (
 	"math"
 )
 
-// A variant perturbs the cut slightly, to see whether its outcome is robust.
+// A variant perturbs the cut, to see whether its outcome is robust.
 type variant struct {
+	inner  bool    // the person's first colours come from the trunk's middle and what is sure
 	rng    uint32  // added to the seed of k-means++
 	scale  float64 // of the shape; 0 means 1
 	smooth float64 // factor on gamma; 0 means 1
 	comps  int     // mixture components; 0 means 5
+	back   float32 // overrides regime.back; 0 does not
+	lambda float32 // factor on lambda; 0 means 1
 }
 
 // regime holds the settings that depend on how the picture is framed.
@@ -51,6 +54,15 @@ func segment(r *raster, seeds []seed, model *image.Gray, v variant) mask {
 		if seeds[0].aspect > 0.30 {
 			s.set = closeUp
 		}
+	}
+	if v.inner {
+		s.set.fore = 0.97
+	}
+	if v.back > 0 {
+		s.set.back = v.back
+	}
+	if v.lambda > 0 {
+		s.set.lambda *= v.lambda
 	}
 	s.core = innerBody(r.w, r.h, seeds)
 	s.set.gamma *= float32(v.smooth)
@@ -147,6 +159,8 @@ func (s *segmentation) learn(m mask, round int) (fore, back mixture) {
 	fw, bw := make([]float32, 0, n), make([]float32, 0, n)
 	for i, p := range s.prior.pix {
 		switch {
+		case round == 0 && s.v.inner && s.core.pix[i] == 1:
+			fi, fw = append(fi, int32(i)), append(fw, 1)
 		case round == 0 && p > s.set.fore:
 			fi, fw = append(fi, int32(i)), append(fw, p)
 		case round == 0 && p < s.set.back:
