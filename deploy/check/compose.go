@@ -13,11 +13,11 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// composeFiles loads both variants with every profile and holds each service
+// composeFiles loads every variant with every profile and holds each service
 // against what production asks of it.
 func composeFiles(ctx context.Context, dir string) error {
 	var errs []error
-	for _, files := range [][]string{{"compose.yaml"}, {"compose.yaml", "compose.prod.yaml"}} {
+	for _, files := range [][]string{{"compose.yaml"}, {"compose.yaml", "compose.prod.yaml"}, {"compose.yaml", "compose.s3.yaml"}} {
 		p, err := load(ctx, dir, files)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", strings.Join(files, " + "), err))
@@ -44,7 +44,7 @@ func load(ctx context.Context, dir string, files []string) (*types.Project, erro
 		paths[i] = filepath.Join(dir, f)
 	}
 	opts, err := cli.NewProjectOptions(paths, cli.WithProfiles([]string{"*"}), cli.WithEnv([]string{
-		"VIDEOMSG_IMAGE=videomsg:1.0.0", "SITE_CERT=/cert.pem", "SITE_KEY=/key.pem",
+		"VIDEOMSG_IMAGE=videomsg:1.0.0", "SITE_CERT=/cert.pem", "SITE_KEY=/key.pem", "S3_BUCKET_NAME=blobs",
 	}))
 	if err != nil {
 		return nil, err
