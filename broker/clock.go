@@ -29,7 +29,7 @@ func (b *Broker) checkClock(ctx context.Context, log *slog.Logger) error {
 	}
 	ahead := skew(before, time.Now(), info.TimeStamp)
 	if info.State.Msgs > 0 {
-		ahead = max(ahead, info.State.LastTime.Sub(time.Now()))
+		ahead = max(ahead, time.Until(info.State.LastTime))
 	}
 	switch {
 	case ahead.Abs() > skewFailed:
