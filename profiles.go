@@ -224,6 +224,9 @@ func (c clones) Create(ctx context.Context, n gateway.NewProfile) (gateway.Profi
 	if p.Consent.Speaker == "" {
 		p.Consent.Speaker = n.Name
 	}
+	if p.Consent.Statement == "" && p.Consent.Basis == profile.Self {
+		p.Consent.Statement = ownVoiceStatement
+	}
 	for _, u := range n.Consent.Scope {
 		p.Consent.Scope = append(p.Consent.Scope, profile.Use(u))
 	}
@@ -245,6 +248,10 @@ func (c clones) Create(ctx context.Context, n gateway.NewProfile) (gateway.Profi
 	}
 	return c.show(made), nil
 }
+
+// ownVoiceStatement is what somebody agrees to who says no more than that the
+// voice is their own.
+const ownVoiceStatement = "This is my own voice. It may be cloned and speak the messages that I write."
 
 func (c clones) sample(ctx context.Context, key string) (speech.Sample, error) {
 	rc, err := c.blobs.Get(ctx, key)
