@@ -212,12 +212,12 @@ func TestVoices(t *testing.T) {
 			_, doc := there.do("GET", "/api/video/download/"+st.TaskID+"?artifact=timings", "", nil)
 			var l speech.Timings
 			decodeInto(t, doc, &l)
-			said := ""
+			var said strings.Builder
 			for _, p := range l.Phones {
-				said += strings.ToLower(p.P)
+				said.WriteString(strings.ToLower(p.P))
 			}
-			if !strings.Contains(said, "takanash") && !strings.Contains(said, "takanasi") || l.Words[0].Text[:3] != "小" {
-				t.Errorf("%s says %q: %v", voice, said, l.Words)
+			if !strings.Contains(said.String(), "takanash") && !strings.Contains(said.String(), "takanasi") || l.Words[0].Text[:3] != "小" {
+				t.Errorf("%s says %q: %v", voice, said.String(), l.Words)
 			}
 		}
 	})

@@ -67,14 +67,14 @@ func TestEspeakReadsChineseCharacters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		said := ""
+		var said strings.Builder
 		for _, p := range s.Timings.Phones {
 			if !p.Silent() {
-				said += p.P
+				said.WriteString(p.P)
 			}
 		}
-		if said != "mamahau" && said != "mamahao" {
-			t.Errorf("%s says %q", voice, said)
+		if said.String() != "mamahau" && said.String() != "mamahao" {
+			t.Errorf("%s says %q", voice, said.String())
 		}
 	}
 }

@@ -22,12 +22,12 @@ func (q *audioQuery) stress(words []text.Entry) (changed bool) {
 	slices.SortStableFunc(words, func(a, b text.Entry) int { return len(b.Reading) - len(a.Reading) })
 	for i := range q.phrases {
 		p := &q.phrases[i]
-		said := ""
+		var said strings.Builder
 		for _, m := range p.Moras {
-			said += m.Text
+			said.WriteString(m.Text)
 		}
 		for _, e := range words {
-			if !strings.HasPrefix(said, sounds(e.Reading)) {
+			if !strings.HasPrefix(said.String(), sounds(e.Reading)) {
 				continue
 			}
 			accent := *e.Accent

@@ -16,11 +16,11 @@ func (v *Voicevox) hear(phrases []phrase) {
 	defer v.mu.Unlock()
 	v.sung = nil
 	for _, p := range phrases {
-		s := ""
+		var s strings.Builder
 		for _, m := range p.Moras {
-			s += fmt.Sprintf("%s %.1f ", m.Text, m.Pitch)
+			fmt.Fprintf(&s, "%s %.1f ", m.Text, m.Pitch)
 		}
-		v.sung = append(v.sung, strings.TrimSpace(s))
+		v.sung = append(v.sung, strings.TrimSpace(s.String()))
 	}
 }
 
