@@ -72,6 +72,10 @@ func newShell(t *testing.T, replace ...string) shell {
 			t.Fatal(err)
 		}
 	}
+	song := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=440:duration=3", filepath.Join(s.dir, "song.mp3"))
+	if out, err := song.CombinedOutput(); err != nil {
+		t.Fatalf("make song.mp3: %v\n%s", err, out)
+	}
 	bin := filepath.Join(s.dir, "bin")
 	if _, err := process.Build(bin); err != nil {
 		t.Fatal(err)

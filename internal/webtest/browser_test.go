@@ -207,8 +207,16 @@ func (b *tab) wait(js string) {
 // click scrolls to an element and clicks it as a pointer does.
 func (b *tab) click(css string) {
 	b.t.Helper()
-	// In the middle of the screen nothing lies over it.
-	b.wait(fmt.Sprintf(`(e => e && (e.scrollIntoView({block: "center", inline: "center", behavior: "instant"}), true))(document.querySelector(%q))`, css))
+	// In the middle of the screen nothing lies over it; what is still moving, as the
+	// page grows above it, would be missed.
+	b.wait(fmt.Sprintf(`(e => {
+		if (!e) return false;
+		e.scrollIntoView({block: "center", inline: "center", behavior: "instant"});
+		const r = e.getBoundingClientRect(), place = %[1]q + r.x + "," + r.y + "," + scrollY;
+		const rests = window.lastPlace === place;
+		window.lastPlace = place;
+		return rests;
+	})(document.querySelector(%[1]q))`, css))
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(css))); err != nil {

@@ -206,6 +206,7 @@ func TestOwnSpeechInsteadOfText(t *testing.T) {
 	b.wait(`document.querySelector("[aria-labelledby=h-message] [role=alert]")`) // nothing recorded yet
 	b.upload("#own-audio", speechFile)
 	b.wait(`document.querySelectorAll(".sample .wave rect").length > 50`)
+	b.wait(`!document.querySelector("[aria-labelledby=h-message] [role=alert]")`) // it is answered
 	b.shot("own-speech")
 	b.click("button.big")
 	b.wait(`location.pathname.startsWith("/t/")`)
