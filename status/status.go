@@ -223,7 +223,7 @@ func (t Task) State() string {
 	if t.Erased != nil {
 		return Canceled
 	}
-	if t.End != nil {
+	if t.Terminal() {
 		switch t.End.Verb {
 		case events.TaskCompleted:
 			return Completed
@@ -246,12 +246,25 @@ func (t Task) State() string {
 	return Queued
 }
 
-// Terminal reports whether nothing more will happen.
-func (t Task) Terminal() bool { return t.End != nil || t.Erased != nil }
+// Terminal reports whether nothing more will happen. Projectors may fold the end
+// of a task before the stages that led to it: a completed task is complete when
+// what its stages made can be found.
+func (t Task) Terminal() bool {
+	if t.Erased != nil {
+		return true
+	}
+	if t.End == nil {
+		return false
+	}
+	return t.End.Verb != events.TaskCompleted || !slices.ContainsFunc(t.Plan, func(stage string) bool {
+		v := t.Steps[stage].Verb
+		return v != events.Ready && v != events.Failed
+	})
+}
 
 // Current is the stage that is waiting or running now; empty when none is.
 func (t Task) Current() string {
-	if t.End != nil {
+	if t.Terminal() {
 		return ""
 	}
 	for _, s := range t.Plan {
@@ -268,7 +281,7 @@ var weight = map[string]float64{"image": 20, "voice": 25, "prosody": 10, "bgm": 
 // Percent is how much of the plan is done, 0..100; done is the running stage's
 // own progress, 0..1.
 func (t Task) Percent(done float64) float64 {
-	if t.End != nil && t.End.Verb == events.TaskCompleted {
+	if t.State() == Completed {
 		return 100
 	}
 	var sum, all float64
