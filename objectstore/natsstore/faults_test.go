@@ -342,7 +342,18 @@ func TestEraseOverwrites(t *testing.T) {
 			t.Errorf("several Erase at once: %v", err)
 		}
 	}
-	if onDisk('a') || onDisk('b') || onDisk('m') {
+	put("half", 'h', 2*chunkSize) // whose eraser is killed after its first step
+	half, err := s.meta(t.Context(), "half")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.swapMeta(t.Context(), deleted(half), false); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Erase(t.Context(), "half"); err != nil {
+		t.Error(err)
+	}
+	if onDisk('a') || onDisk('b') || onDisk('m') || onDisk('h') {
 		t.Error("what was erased is still on the disk")
 	}
 	if err := s.Delete(t.Context(), "c"); err != nil {

@@ -79,7 +79,7 @@ func decodeMeta(msg stored) (meta, error) {
 		return meta{}, fmt.Errorf("meta at %d: %w: %w", msg.seq, objectstore.ErrCorrupt, err)
 	}
 	m.ModTime = msg.time
-	if list := m.Metadata[placesField]; list != "" && !m.Deleted { // the stock client keeps it in a deletion
+	if list := m.Metadata[placesField]; list != "" && m.Chunks > 0 { // the stock client keeps it in a deletion of no chunks
 		places, err := decodePlaces(list, int(m.Chunks))
 		if err != nil {
 			return meta{}, fmt.Errorf("meta at %d: %w: %w", msg.seq, objectstore.ErrCorrupt, err)
@@ -106,9 +106,14 @@ func (m meta) info() (objectstore.Info, error) {
 	return objectstore.Info{Key: m.Name, Size: int64(m.Size), SHA256: hex.EncodeToString(sum), ModTime: m.ModTime}, nil
 }
 
+// deleted is the tombstone of m: it still tells where the chunks are, so that
+// whoever finds it can end what another, killed meanwhile, began.
 func deleted(m meta) jetstream.ObjectInfo {
 	o := m.ObjectInfo
-	o.Deleted, o.Size, o.Chunks, o.Digest, o.Metadata = true, 0, 0, "", nil
+	o.Deleted, o.Size, o.Digest, o.Metadata = true, 0, "", nil
+	if list := m.Metadata[placesField]; list != "" {
+		o.Metadata = map[string]string{placesField: list}
+	}
 	return o
 }
 

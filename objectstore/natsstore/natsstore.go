@@ -187,8 +187,12 @@ func (s *Store) remove(ctx context.Context, key string, chunks int) error {
 	}
 	seq := old.seq
 	if !old.Deleted {
-		if seq, old, err = s.swapMeta(ctx, deleted(old), false); err != nil {
+		var replaced meta
+		if seq, replaced, err = s.swapMeta(ctx, deleted(old), false); err != nil {
 			return err
+		}
+		if replaced.NUID != "" { // else another deletion was faster
+			old = replaced
 		}
 	}
 	if len(old.places) <= chunks {
