@@ -77,6 +77,10 @@ func (g *Gateway) describe() error {
 			"paths":   paths,
 			"components": object{
 				"schemas": b.schemas,
+				"parameters": object{"Language": object{
+					"name": "Accept-Language", "in": "header", "schema": object{"type": "string"},
+					"description": "ja: problems, reasons and remarks in Japanese; else in English",
+				}},
 				"securitySchemes": object{
 					"token":   object{"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 					"session": object{"type": "apiKey", "in": "cookie", "name": sessionCookie},
@@ -104,7 +108,7 @@ func (b *builder) operation(rt route) (object, error) {
 	if rt.access != public {
 		op["security"] = []object{{"token": []string{}}, {"session": []string{}}}
 	}
-	params := []object{}
+	params := []object{{"$ref": "#/components/parameters/Language"}}
 	for _, m := range pathParam.FindAllStringSubmatch(rt.path, -1) {
 		params = append(params, object{"name": m[1], "in": "path", "required": true, "schema": object{"type": "string"}})
 	}
@@ -116,9 +120,7 @@ func (b *builder) operation(rt route) (object, error) {
 			params = append(params, object{"name": p.name, "in": list.in, "description": p.about, "schema": object{"type": p.kind}})
 		}
 	}
-	if len(params) > 0 {
-		op["parameters"] = params
-	}
+	op["parameters"] = params
 	switch {
 	case o.form != nil:
 		op["requestBody"] = object{"required": true, "content": object{"multipart/form-data": object{"schema": formSchema(o.form)}}}
