@@ -195,7 +195,7 @@ func TestSoundAlone(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 	})
-	t.Run("metrics of the store", func(t *testing.T) {
+	t.Run("metrics", func(t *testing.T) {
 		res, err := http.Get(s.url + "/metrics") //nolint:noctx,gosec // the test's own server
 		if err != nil {
 			t.Fatal(err)
@@ -205,8 +205,26 @@ func TestSoundAlone(t *testing.T) {
 		if _, err := b.ReadFrom(res.Body); err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(b.String(), `storage_operations_total{backend="jetstream",operation="put",status="ok"}`) {
-			t.Error("storage_operations_total is missing")
+		for _, series := range []string{
+			`api_requests_total{endpoint="/api/audio/prosody",method="POST",status="415"}`,
+			`api_request_duration_seconds_count{endpoint="/api/video/status/{task}",method="GET"}`,
+			`service_calls_total{operation="prosody",service="dsp",status="ready"}`,
+			`service_calls_total{operation="voice",service="none",status="failed"}`,
+			`storage_operations_total{backend="jetstream",operation="put",status="ok"}`,
+			`storage_bytes_total{backend="jetstream",operation="put"}`,
+			`storage_operation_duration_seconds_count{backend="jetstream",operation="put"}`,
+			`task_queue_size{queue="prosody"}`,
+			`task_duration_seconds_count{task_name="prosody"}`,
+			`task_wait_seconds_count{task_name="bgm"}`,
+			`task_queue_oldest_seconds{queue="prosody"}`,
+			`dead_letters{stage="voice"} 1`,
+		} {
+			if !strings.Contains(b.String(), "\n"+series) {
+				t.Errorf("%s is missing", series)
+			}
+		}
+		if t.Failed() {
+			t.Log(b.String())
 		}
 	})
 }
