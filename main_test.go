@@ -259,7 +259,7 @@ func TestSendMakesAVideoInOneProcess(t *testing.T) {
 	task := strings.TrimPrefix(strings.SplitN(out, "\n", 2)[0], "task ")
 	sameLength(t, s.url, task, video)
 	verifies(t, filepath.Join(dir, "data"), s.url, video)
-	timeline := run("replay", "--task", task, "--server", s.url)
+	timeline := run("replay", "--task", task)
 	for _, want := range []string{"task.submitted", "image.requested", "video.ready", "task.completed"} {
 		if strings.Count(timeline, want) != 1 {
 			t.Errorf("the timeline does not show %s once:\n%s", want, timeline)

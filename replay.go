@@ -26,12 +26,9 @@ type replayCmd struct {
 	Follow bool          `help:"Go on with what happens from now on, until interrupted."`
 	At     time.Time     `help:"Instead of the events, the task's status as it was at this time (RFC 3339)."`
 	Into   string        `help:"Publish the task's requests again under this subject prefix, for a worker under development." placeholder:"PREFIX"`
-	Server string        `help:"Address of a running gateway to ask for the task's events." default:"http://127.0.0.1:55433"`
-	Token  string        `help:"Token for the server." env:"-"`
 }
 
-// Run prints the recorded events. When another process has the data directory,
-// that process is asked over HTTP.
+// Run prints the recorded events.
 func (c replayCmd) Run(e *env) error {
 	conf, err := loadConfig(e.getenv)
 	if err != nil {
@@ -42,10 +39,8 @@ func (c replayCmd) Run(e *env) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(e.stderr, nil))
+	conf.Broker.Join = true
 	b, err := broker.Open(e.ctx, log, conf.Broker)
-	if errors.Is(err, broker.ErrLocked) && c.Task != "" && c.Into == "" && !c.Follow {
-		return c.ask(e)
-	}
 	if err != nil {
 		return err
 	}
@@ -153,35 +148,6 @@ func (c replayCmd) republish(e *env, b *broker.Broker, ev events.Event) error {
 	return b.Conn.PublishMsg(&nats.Msg{Subject: subject, Header: header, Data: data})
 }
 
-// ask reads the task's events from a running gateway.
-func (c replayCmd) ask(e *env) error {
-	send := sendCmd{Token: c.Token}
-	res, err := send.call(e.ctx, "GET", strings.TrimRight(c.Server, "/")+"/api/tasks/"+c.Task+"/events", "", nil)
-	if err != nil {
-		return fmt.Errorf("the data directory is in use, and its process does not answer: %w", err)
-	}
-	defer res.Body.Close() //nolint:errcheck // read only
-	var list struct {
-		Events []struct {
-			Seq   uint64
-			Event events.Event
-		}
-	}
-	if err := json.NewDecoder(res.Body).Decode(&list); err != nil {
-		return err
-	}
-	out := c.reader(e, nil)
-	for _, r := range list.Events {
-		if c.Stage != "" && r.Event.Stage != c.Stage || r.Seq < c.From || c.Since > 0 && time.Since(r.Event.Time) > c.Since {
-			continue
-		}
-		if err := out.event(r.Event, r.Seq); err != nil {
-			return err
-		}
-	}
-	return out.finish()
-}
-
 // printer writes events as lines of a timeline.
 type printer struct {
 	out   io.Writer
@@ -251,6 +217,7 @@ func (c rebuildCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	conf.Broker.Join = true
 	b, err := broker.Open(e.ctx, slog.New(slog.NewTextHandler(e.stderr, nil)), conf.Broker)
 	if err != nil {
 		return err

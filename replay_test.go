@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +19,11 @@ import (
 	"github.com/videomsg/videomsg/producers"
 )
 
-// TestReplay runs the command with each of its flags on the history of two tasks.
+// TestReplay runs the command with each of its flags on the history of two tasks,
+// beside the process that has the data directory.
 func TestReplay(t *testing.T) {
-	b, err := broker.Open(t.Context(), slog.New(slog.DiscardHandler), broker.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"})
+	dir := t.TempDir()
+	b, err := broker.Open(t.Context(), slog.New(slog.DiscardHandler), broker.Config{DataDir: filepath.Join(dir, "broker")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +46,7 @@ func TestReplay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	env := map[string]string{"NATS_URL": b.ClientURL(), "DATA_DIR": t.TempDir()}
+	env := map[string]string{"DATA_DIR": dir}
 	replay := func(ctx context.Context, stdout io.Writer, args ...string) error {
 		return run(ctx, append([]string{"replay"}, args...), func(k string) string { return env[k] }, stdout, t.Output())
 	}

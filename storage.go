@@ -71,10 +71,9 @@ func (o *opened) dial(e *env) (err error) {
 		return nil
 	}
 	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if o.broker, err = broker.Open(e.ctx, log, o.conf.Broker); err != nil {
-		return fmt.Errorf("%w (while the service runs on this data directory, give it NATS_LISTEN and this command NATS_URL)", err)
-	}
-	return nil
+	o.conf.Broker.Join = true
+	o.broker, err = broker.Open(e.ctx, log, o.conf.Broker)
+	return err
 }
 
 func (o *opened) open(ctx context.Context, c storageConfig) (objectstore.Full, error) {

@@ -32,6 +32,7 @@ type Config struct {
 	Listen   string        // host:port for the embedded server to listen on; empty: in process only
 	Sync     bool          // fsync before every acknowledgement instead of every second
 	Replicas int           // of streams and buckets; 0 keeps what is there, or makes 1
+	Join     bool          // when another process has DataDir, use its broker and declare nothing
 	Update   bool          // change streams and buckets that exist with other settings
 	MaxBytes int64         // of the event stream; 0 means 4 GiB
 	CacheTTL time.Duration // of what stages made; 0 means 30 minutes
@@ -82,7 +83,8 @@ type Broker struct {
 	Dead   jetstream.Stream
 	url    string
 	opts   []nats.Option
-	srv    *embedded // nil: a cluster elsewhere
+	srv    *embedded // nil: a server elsewhere
+	door   *door
 	conf   Config
 	conns  []*nats.Conn
 	unlock func() error
@@ -127,10 +129,11 @@ func Open(ctx context.Context, log *slog.Logger, c Config) (_ *Broker, err error
 		}),
 	}
 	if c.URL == "" {
-		if err := b.start(c); err != nil {
+		from, err := b.home(log, &c)
+		if err != nil {
 			return nil, err
 		}
-		b.opts = append(b.opts, nats.InProcessServer(b.srv))
+		b.opts = append(b.opts, nats.InProcessServer(from))
 	} else if b.opts, err = c.dial(b.opts); err != nil {
 		return nil, err
 	}
@@ -275,6 +278,7 @@ func (b *Broker) Close() {
 	}
 	if b.srv != nil {
 		b.srv.stop()
+		b.door.close()
 	}
 	if b.unlock != nil {
 		_ = b.unlock() // the process's end would do it as well

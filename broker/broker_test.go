@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -106,6 +108,54 @@ func TestTwoServersDoNotShareADirectory(t *testing.T) {
 	defer b.Close()
 	if _, err := Open(t.Context(), logger(t), Config{DataDir: dir}); !errors.Is(err, ErrLocked) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestJoiningTheProcessThatHasTheDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "broker")
+	stale, err := net.Listen("unix", filepath.Join(t.TempDir(), "socket")) //nolint:noctx // waits for nobody
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.(*net.UnixListener).SetUnlinkOnClose(false) // as a killed process leaves it
+	if err := errors.Join(os.Mkdir(dir, 0o700), stale.Close(), os.Rename(stale.Addr().String(), filepath.Join(dir, "socket"))); err != nil {
+		t.Fatal(err)
+	}
+	b, err := Open(t.Context(), logger(t), Config{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guest, err := Open(t.Context(), logger(t), Config{DataDir: dir, Join: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := guest.JS.Publish(t.Context(), "vm.image.requested.x", nil); err != nil {
+		t.Error(err)
+	}
+	if m, err := b.Events.GetLastMsgForSubject(t.Context(), "vm.image.requested.x"); err != nil || m.Sequence != 1 {
+		t.Errorf("the guest's message is %+v, %v", m, err)
+	}
+	guest.Close()
+	b.Close()
+
+	release, err := lock(dir) // a process that cannot be joined
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(t.Context(), logger(t), Config{DataDir: dir, Join: true})
+	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "NATS_LISTEN") {
+		t.Errorf("error %v does not say what helps", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	alone, err := Open(t.Context(), logger(t), Config{DataDir: dir, Join: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alone.Close()
+	if !alone.Embedded() {
+		t.Error("a free directory is not used")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,22 @@ type embedded struct {
 
 	mu  sync.Mutex
 	srv *server.Server
+}
+
+// home is where connections to the data directory's server come from: one that is
+// started here, or that of the process which has it, if c says so.
+func (b *Broker) home(log *slog.Logger, c *Config) (nats.InProcessConnProvider, error) {
+	err := b.start(*c)
+	if errors.Is(err, ErrLocked) && c.Join {
+		c.Bind = true
+		s := socket{c.DataDir}
+		return s, s.joinable()
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.door = openDoor(log, b.srv, c.DataDir)
+	return b.srv, nil
 }
 
 // start runs the embedded server on the data directory, which it locks: nothing

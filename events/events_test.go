@@ -284,3 +284,17 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkDecode is what every process pays for every event it reads.
+func BenchmarkDecode(b *testing.B) {
+	header, data, err := Encode(sample())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Decode(header, data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
