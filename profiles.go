@@ -101,7 +101,7 @@ func (s sampleStore) Put(ctx context.Context, key string, r io.Reader) error {
 
 // Delete implements profile.Blobs.
 func (s sampleStore) Delete(ctx context.Context, key string) error {
-	return s.Store.Delete(ctx, objectstore.Key(objectstore.Library, key))
+	return objectstore.Erase(ctx, s.Store, objectstore.Key(objectstore.Library, key))
 }
 
 // openProfiles is the registry of cloned voices over bucket and store.
@@ -242,7 +242,7 @@ func (c clones) Create(ctx context.Context, n gateway.NewProfile) (gateway.Profi
 	}
 	// The registry has normalised copies now.
 	for _, b := range n.Samples {
-		if err := c.blobs.Delete(ctx, b.Key); err != nil {
+		if err := objectstore.Erase(ctx, c.blobs, b.Key); err != nil {
 			return gateway.Profile{}, err
 		}
 	}

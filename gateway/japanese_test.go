@@ -97,10 +97,17 @@ func TestWhatStagesTellIsTranslated(t *testing.T) {
 						check(name, n.Args[1])
 					}
 				}
+			case *ast.CompositeLit:
+				if id, ok := n.Type.(*ast.Ident); ok && id.Name == "Note" && len(n.Elts) == 2 {
+					check(name, n.Elts[1])
+				}
 			case *ast.KeyValueExpr:
 				key, ok := n.Key.(*ast.Ident)
 				list, isList := n.Value.(*ast.CompositeLit)
+				_, reason := n.Key.(*ast.BasicLit)
 				switch {
+				case reason && strings.HasSuffix(name, "speech/notes.go"):
+					check(name, n.Value)
 				case ok && key.Name == "Detail" && !strings.Contains(name, "speech"):
 					check(name, n.Value)
 				case ok && key.Name == "Remarks" && isList:

@@ -150,7 +150,7 @@ func (g *Gateway) ownMusic(r *http.Request, task string, job *events.Job, form *
 }
 
 func (g *Gateway) dropTrack(ctx context.Context, t Track) error {
-	if err := g.Blobs.Delete(ctx, t.Blob.Key); err != nil {
+	if err := objectstore.Erase(ctx, g.Blobs, t.Blob.Key); err != nil {
 		return err
 	}
 	return g.Library.Purge(ctx, libraryKey(t.Owner, t.ID))

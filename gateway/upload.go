@@ -187,7 +187,7 @@ func (g *Gateway) discard(ctx context.Context, blobs map[string]events.Blob) {
 		if b.Key == "" {
 			continue // only read, for its fingerprint
 		}
-		if err := g.Blobs.Delete(ctx, b.Key); err != nil {
+		if err := objectstore.Erase(ctx, g.Blobs, b.Key); err != nil {
 			g.Log.ErrorContext(ctx, "discard upload", "key", path.Base(b.Key), "err", err)
 		}
 	}

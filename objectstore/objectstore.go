@@ -140,6 +140,15 @@ func As[T any](s Store) (T, bool) {
 	}
 }
 
+// Erase deletes personal data: like an Eraser where s is one or decorates one,
+// else like Delete.
+func Erase(ctx context.Context, s Store, key string) error {
+	if e, ok := As[Eraser](s); ok {
+		return e.Erase(ctx, key)
+	}
+	return s.Delete(ctx, key)
+}
+
 // Scavenged counts what a Scavenger removed.
 type Scavenged struct {
 	Parts int

@@ -75,13 +75,9 @@ func (e *Eraser) below(ctx context.Context, prefix string) error {
 	}); err != nil {
 		return fmt.Errorf("list %s: %w", prefix, err)
 	}
-	remove := e.Blobs.Delete
-	if eraser, ok := objectstore.As[objectstore.Eraser](e.Blobs); ok {
-		remove = eraser.Erase
-	}
 	var errs []error
 	for _, k := range keys {
-		errs = append(errs, remove(ctx, k))
+		errs = append(errs, objectstore.Erase(ctx, e.Blobs, k))
 	}
 	return errors.Join(errs...)
 }

@@ -29,14 +29,15 @@ func notUsed(voice string) Note {
 	return Note{NoteVoiceNotUsed, fmt.Sprintf("The voice %q was not used.", voice)}
 }
 
-// dropped tells, once per kind, what of a text is not spoken. Emoji and
-// invisible characters are left out without a word: nobody expects to hear them.
+// dropped tells, once per kind, what of a text is not spoken. Emoji and format
+// characters are left out without a word: nobody expects to hear them.
 func dropped(sc text.Script) []Note {
 	var notes []Note
 	for _, d := range sc.Dropped {
 		said := map[string]string{
 			"url":      "Web addresses are not read aloud.",
 			"email":    "Mail addresses are not read aloud.",
+			"control":  "Control characters were left out.",
 			"encoding": "Damaged characters were left out.",
 			"symbol":   "Some symbols are not read aloud.",
 		}[d.Reason]

@@ -241,12 +241,15 @@ func TestOpenJTalkRefusals(t *testing.T) {
 }
 
 func TestNotesSayWhatIsNotSpoken(t *testing.T) {
-	s := say(t, openJTalk(t), Request{Text: "見てね🎉 https://example.com/a と https://example.com/b です。한국어。\u200bまた。"})
+	s := say(t, openJTalk(t), Request{Text: "見てね🎉 https://example.com/a と https://example.com/b です。한국어。\u200bまた\x07ね\x1b。\xff"})
 	var got []string
 	for _, n := range s.Notes {
 		got = append(got, n.Code+" "+n.Detail)
 	}
-	want := []string{NoteTextDropped + " Web addresses are not read aloud.", NoteTextDropped + ` This voice cannot say "한국어。".`}
+	want := []string{
+		NoteTextDropped + " Damaged characters were left out.", NoteTextDropped + " Web addresses are not read aloud.",
+		NoteTextDropped + " Control characters were left out.", NoteTextDropped + ` This voice cannot say "한국어。".`,
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("notes %q", got)
 	}

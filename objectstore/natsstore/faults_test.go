@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -282,6 +284,70 @@ func TestFullBucket(t *testing.T) {
 	if _, err := s.Put(t.Context(), "b", bytes.NewReader(body)); err != nil {
 		t.Errorf("Put of what fits = %v", err)
 	}
+	// Without a limit of its own a bucket is never short, whatever it is guarded with.
+	unlimited := newBucket(t, js, "unlimited")
+	if sp, err := unlimited.Space(t.Context()); err != nil || sp != (objectstore.Space{Free: math.MaxInt64, Total: math.MaxInt64}) {
+		t.Errorf("Space without a limit = %+v, %v", sp, err)
+	}
+	if err := objectstore.NewGuard(unlimited.Space, 1<<40, 0, time.Minute).Check(t.Context(), 1<<40); err != nil {
+		t.Errorf("Check without a limit = %v", err)
+	}
+	if err := js.DeleteObjectStore(t.Context(), "unlimited"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = unlimited.Space(t.Context())
+	if !errors.Is(err, objectstore.ErrConfig) || objectstore.Retryable(err) {
+		t.Errorf("Space of a missing bucket = %v, want ErrConfig", err)
+	}
+	if err := objectstore.NewGuard(unlimited.Space, 0, 0, time.Minute).Check(t.Context(), 0); !errors.Is(err, objectstore.ErrUnavailable) {
+		t.Errorf("Check of a missing bucket = %v, want ErrUnavailable", err)
+	}
+}
+
+// TestClassify says for what the client and the server report whether it is
+// worth trying again.
+func TestClassify(t *testing.T) {
+	api := func(status int, code jetstream.ErrorCode) error {
+		return &jetstream.APIError{Code: status, ErrorCode: code, Description: "said so"}
+	}
+	for _, c := range []struct {
+		name string
+		err  error
+		want error // nil: neither of the kinds
+	}{
+		{"wrong credentials", nats.ErrAuthorization, objectstore.ErrConfig},
+		{"expired credentials", nats.ErrAuthExpired, objectstore.ErrConfig},
+		{"expired account", nats.ErrAccountAuthExpired, objectstore.ErrConfig},
+		{"revoked credentials", nats.ErrAuthRevoked, objectstore.ErrConfig},
+		{"missing right", nats.ErrPermissionViolation, objectstore.ErrConfig},
+		{"closed connection", nats.ErrConnectionClosed, objectstore.ErrConfig},
+		{"small messages only", nats.ErrMaxPayload, objectstore.ErrConfig},
+		{"missing bucket", api(404, codeStreamNotFound), objectstore.ErrConfig},
+		{"no JetStream", api(503, codeNotEnabled), objectstore.ErrConfig},
+		{"no JetStream in the account", api(503, codeNotEnabledForAccount), objectstore.ErrConfig},
+		{"no leader", api(503, 10008), objectstore.ErrUnavailable},
+		{"too many requests", api(429, 10169), objectstore.ErrUnavailable},
+		{"request timeout", api(408, 0), objectstore.ErrUnavailable},
+		{"no answer", nats.ErrTimeout, objectstore.ErrUnavailable},
+		{"nobody listens", nats.ErrNoResponders, objectstore.ErrUnavailable},
+		{"connection broke", nats.ErrDisconnected, objectstore.ErrUnavailable},
+		{"reset", syscall.ECONNRESET, objectstore.ErrUnavailable},
+		{"deadline of one call", context.DeadlineExceeded, objectstore.ErrUnavailable},
+		{"full bucket", api(503, codeStorageExceeded), objectstore.ErrFull},
+		{"full account", api(503, codeInsufficientResources), objectstore.ErrFull},
+		{"full disk", api(503, codeStreamStoreFailed), objectstore.ErrFull},
+		{"missing message", api(404, codeMessageNotFound), objectstore.ErrNotFound},
+		{"malformed request", api(400, 10003), nil},
+		{"caller went away", context.Canceled, nil},
+	} {
+		err := classify(c.err)
+		if !errors.Is(err, c.err) || c.want != nil && !errors.Is(err, c.want) {
+			t.Errorf("%s: classify(%v) = %v, want %v", c.name, c.err, err, c.want)
+		}
+		if objectstore.Retryable(err) != (c.want == objectstore.ErrUnavailable) {
+			t.Errorf("%s: Retryable = %v", c.name, objectstore.Retryable(err))
+		}
+	}
 }
 
 // TestEraseOverwrites looks for an object's bytes in the server's files.
@@ -321,7 +387,22 @@ func TestEraseOverwrites(t *testing.T) {
 			t.Fatalf("%c is not where the test looks", i)
 		}
 	}
-	for _, key := range []string{"a", "b", "none"} {
+	film := make([]byte, 0, (3*blockChunks-8)*chunkSize)
+	for len(film) < cap(film) {
+		film = append(film, bytes.Repeat(word('f'), chunkSize/len(word('f')))...)
+		film = append(film, make([]byte, chunkSize-len(film)%chunkSize)...)
+	}
+	if _, err := s.Put(t.Context(), "film", bytes.NewReader(film)); err != nil {
+		t.Fatal(err)
+	}
+	put("d", 'd', 10)
+	if m, err := s.meta(t.Context(), "film"); err != nil || len(shared(m.places)) != 2*blockChunks || len(m.places) <= 2*blockChunks {
+		t.Fatalf("%d of %d chunks share a block, %v", len(shared(m.places)), len(m.places), err)
+	}
+	if !onDisk('f') {
+		t.Fatal("the film is not where the test looks")
+	}
+	for _, key := range []string{"a", "b", "film", "none"} {
 		if err := s.Erase(t.Context(), key); err != nil {
 			t.Errorf("Erase(%s) = %v", key, err)
 		}
@@ -353,16 +434,40 @@ func TestEraseOverwrites(t *testing.T) {
 	if err := s.Erase(t.Context(), "half"); err != nil {
 		t.Error(err)
 	}
-	if onDisk('a') || onDisk('b') || onDisk('m') || onDisk('h') {
+	if onDisk('a') || onDisk('b') || onDisk('f') || onDisk('m') || onDisk('h') {
 		t.Error("what was erased is still on the disk")
 	}
 	if err := s.Delete(t.Context(), "c"); err != nil {
 		t.Error(err)
 	}
-	if !onDisk('c') || !bytes.HasSuffix(read(t, s, "kept"), word('k')) {
+	if !onDisk('c') || !bytes.HasSuffix(read(t, s, "kept"), word('k')) || !bytes.HasSuffix(read(t, s, "d"), word('d')) {
 		t.Error("more is gone than was erased")
 	}
-	wantChunks(t, s, 1, 1)
+	wantChunks(t, s, 2, 2)
+}
+
+func TestShared(t *testing.T) {
+	run := func(from uint64, n int) (out []uint64) {
+		for i := range n {
+			out = append(out, from+uint64(i))
+		}
+		return out
+	}
+	for _, c := range []struct {
+		places []uint64
+		want   int
+	}{
+		{nil, 0},
+		{run(5, 1), 1},
+		{run(1, 2*blockChunks), 2 * blockChunks},
+		{run(1, 1000), 2 * blockChunks},
+		{append(run(1, 500), run(600, 500)...), 4 * blockChunks},
+		{[]uint64{1, 3, 5, 7}, 4},
+	} {
+		if got := len(shared(c.places)); got != c.want {
+			t.Errorf("%d of %d places are shared, want %d", got, len(c.places), c.want)
+		}
+	}
 }
 
 // TestDamagedDisk flips bytes of a chunk in the server's files.

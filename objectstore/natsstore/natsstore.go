@@ -151,16 +151,34 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return s.end(ctx, "delete", key, 0)
 }
 
-// maxErase is how many chunks of an object are overwritten. The server writes the
-// block of each anew, 8 MB of many objects, and nobody writes to it meanwhile: a
-// portrait can be erased like that, a film cannot.
-const maxErase = 16
-
-// Erase implements objectstore.Eraser: the chunks of an object of up to 4 MiB are
-// overwritten in the server's files. A larger object's bytes go with the server's
-// compaction, as after Delete: when its blocks are more than half empty.
+// Erase implements objectstore.Eraser. The server removes a block file when
+// nothing is left in it, so the chunks are overwritten that may share a block
+// with something else, at most maxErase of them. Beyond that, bytes go with the
+// server's compaction, as after Delete: when a block is more than half empty.
 func (s *Store) Erase(ctx context.Context, key string) error {
 	return s.end(ctx, "erase", key, maxErase)
+}
+
+const (
+	// maxErase bounds how many chunks of an object are overwritten. The server
+	// writes the block of each anew, 8 MB, and nobody writes to it meanwhile. An
+	// object that was put while nothing else was has 2 x blockChunks to overwrite.
+	maxErase = 256
+	// blockChunks is more chunks than one block file has room for.
+	blockChunks = 8 << 20 / chunkSize
+)
+
+// shared returns those of an object's places, which rise, that may lie in a block
+// file with a message that is not the object's.
+func shared(places []uint64) []uint64 {
+	var out []uint64
+	for i, p := range places {
+		lo, hi := i-blockChunks, i+blockChunks
+		if lo < 0 || hi >= len(places) || places[lo] != p-blockChunks || places[hi] != p+blockChunks {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func (s *Store) end(ctx context.Context, op, key string, chunks int) error {
@@ -175,8 +193,7 @@ func (s *Store) end(ctx context.Context, op, key string, chunks int) error {
 	return nil
 }
 
-// remove ends an object and overwrites its chunks when they are no more than
-// chunks.
+// remove ends an object and overwrites at most chunks of its chunks.
 func (s *Store) remove(ctx context.Context, key string, chunks int) error {
 	old, err := s.meta(ctx, key)
 	if errors.Is(err, objectstore.ErrNotFound) {
@@ -195,8 +212,9 @@ func (s *Store) remove(ctx context.Context, key string, chunks int) error {
 			old = replaced
 		}
 	}
-	if len(old.places) <= chunks {
-		for _, seq := range old.places {
+	if chunks > 0 {
+		places := shared(old.places)
+		for _, seq := range places[:min(chunks, len(places))] {
 			if err := s.deleteMsg(ctx, seq, true); err != nil {
 				return err
 			}

@@ -36,7 +36,11 @@ func unspeakable(c []cell, drop func(Span, string)) []cell {
 			x.r = ' '
 			out = append(out, x)
 		case invisible(x.r):
-			if !selector(x.r) {
+			switch {
+			case selector(x.r):
+			case unicode.Is(unicode.Cf, x.r):
+				drop(x.Span, "invisible")
+			default:
 				drop(x.Span, "control")
 			}
 		case emoji(x.r):

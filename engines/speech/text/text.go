@@ -57,7 +57,9 @@ type Script struct {
 // A Drop says what was left out and why.
 type Drop struct {
 	Span
-	Reason string // "control", "emoji", "url", "email", "encoding", "symbol"
+	// Reason is "control" (also private use and unassigned), "invisible" (format
+	// characters), "emoji", "url", "email", "encoding" or "symbol".
+	Reason string
 }
 
 // String is "url at 3-20".
