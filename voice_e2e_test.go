@@ -143,7 +143,7 @@ func freePort(t *testing.T) string {
 // eventually waits for what another process must see.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Errorf("%s is not seen", what)
 			return

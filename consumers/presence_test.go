@@ -33,7 +33,7 @@ func TestWorkerSaysWhatItIsBusyWith(t *testing.T) {
 	}})
 	until := func(what string, ok func(events.Worker) bool) {
 		t.Helper()
-		timeout := time.After(40 * time.Second)
+		timeout := time.After(time.Minute)
 		for {
 			select {
 			case w := <-heard:

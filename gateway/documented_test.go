@@ -263,7 +263,7 @@ func openStream(t *testing.T, h *harness) {
 	s := h.listen("/api/events", h.user)
 	defer s.close()
 	task := h.generate()
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		e := s.next(t, deadline)
 		if strings.Contains(e.data, task) {
 			return

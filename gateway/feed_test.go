@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -49,27 +51,43 @@ func TestHotDocumentsStayWithinTheirBytes(t *testing.T) {
 	}
 }
 
-func TestHealthIsLookedAtOnceForMany(t *testing.T) {
-	looks := make(chan struct{}, 100)
-	h := newHarness(t, nil)
-	release := make(chan struct{})
-	h.g.probes = newProbes(func(context.Context) Health {
-		looks <- struct{}{}
-		<-release
-		return Health{Status: "unhealthy", Services: map[string]ServiceHealth{}}
+func TestUnhealthyIsSaid(t *testing.T) {
+	h := newHarness(t, func(_ *Config, d *Deps) {
+		d.Health = func(context.Context) Health { return Health{Status: "unhealthy"} }
 	})
-	codes := make(chan int, 20)
-	for range 20 {
-		go func() { codes <- h.do("GET", "/health", nil).StatusCode }()
-	}
-	time.Sleep(50 * time.Millisecond)
-	close(release)
-	for range 20 {
-		if c := <-codes; c != http.StatusServiceUnavailable {
-			t.Errorf("%d", c)
+	for range 2 {
+		if r := h.do("GET", "/health", nil); r.StatusCode != http.StatusServiceUnavailable {
+			t.Error(r.Status)
 		}
 	}
-	if n := len(looks); n != 1 {
-		t.Errorf("%d looks for 20 questions", n)
-	}
+}
+
+func TestHealthIsLookedAtOnceForMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		looks := 0
+		p := newProbes(func(context.Context) Health {
+			looks++
+			time.Sleep(probeLife / 2)
+			return Health{Status: "unhealthy"}
+		})
+		var asking sync.WaitGroup
+		ask := func() {
+			if h, err := p.get(t.Context()); err != nil || h.Status != "unhealthy" {
+				t.Errorf("%+v, %v", h, err)
+			}
+		}
+		for range 20 {
+			asking.Go(ask)
+		}
+		asking.Wait()
+		ask() // what they saw is still new
+		if looks != 1 {
+			t.Errorf("%d looks for 21 questions", looks)
+		}
+		time.Sleep(probeLife)
+		ask()
+		if looks != 2 {
+			t.Errorf("%d looks, want another one after %s", looks, probeLife)
+		}
+	})
 }

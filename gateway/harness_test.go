@@ -354,7 +354,7 @@ func (h *harness) publish(evs ...events.Event) {
 // ended waits until the task is shown in a state.
 func (h *harness) ended(task, state string) view {
 	h.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		r := h.do("GET", "/api/video/status/"+task+"?wait=1", nil)
 		v := decode[view](h.t, r)
 		if v.Status == state {

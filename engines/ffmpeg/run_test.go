@@ -76,7 +76,7 @@ func TestRunKillsTheWholeGroup(t *testing.T) {
 	if _, err := r.Read(make([]byte, 1)); err == nil {
 		t.Error("read something from a pipe nobody wrote to")
 	}
-	if d := time.Since(begin); d > 10*time.Second {
+	if d := time.Since(begin); d > 50*time.Second { // it would be 60
 		t.Errorf("took %s", d)
 	}
 }

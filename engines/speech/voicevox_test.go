@@ -297,12 +297,8 @@ func TestVoicevoxThatNeverAnswersEndsWithTheDeadline(t *testing.T) {
 	v := voicevox(t, serve(t, fake.Handler()), 1)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	start := time.Now()
 	if _, err := v.Speak(ctx, Request{Text: "おはよう"}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
-	}
-	if d := time.Since(start); d > 2*time.Second {
-		t.Errorf("took %s", d)
 	}
 }
 

@@ -148,7 +148,7 @@ func newS3(t *testing.T) []string {
 		t.Fatalf("S3 server: %v", err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		if _, _, err := (client{url: "http://" + port}).do(t.Context(), "GET", "/", "", nil); err == nil {
 			break
 		} else if time.Now().After(end) {

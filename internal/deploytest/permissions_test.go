@@ -164,7 +164,7 @@ func TestPermissions(t *testing.T) {
 				}
 				return true
 			}
-			for end := time.Now().Add(3 * time.Second); !settled() && time.Now().Before(end); {
+			for end := time.Now().Add(time.Minute); !settled() && time.Now().Before(end); {
 				time.Sleep(5 * time.Millisecond)
 			}
 			for _, c := range list {

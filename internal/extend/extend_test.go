@@ -123,7 +123,7 @@ func TestNewStageWithNewEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	var doc status.Task
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		doc, _, err = tasks.Get(ctx, task)
 		if err != nil && !errors.Is(err, status.ErrNotFound) {
 			t.Fatal(err)
