@@ -44,6 +44,9 @@ func TestMain(m *testing.M) {
 
 func builtBinary(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("drives the built program")
+	}
 	path, err := build()
 	if err != nil {
 		t.Fatal(err)

@@ -53,7 +53,7 @@ func TestHotDocumentsStayWithinTheirBytes(t *testing.T) {
 
 func TestUnhealthyIsSaid(t *testing.T) {
 	h := newHarness(t, func(_ *Config, d *Deps) {
-		d.Health = func(context.Context) Health { return Health{Status: "unhealthy"} }
+		d.Health = func(context.Context) Health { return Health{Status: "unhealthy", Services: map[string]ServiceHealth{}} }
 	})
 	for range 2 {
 		if r := h.do("GET", "/health", nil); r.StatusCode != http.StatusServiceUnavailable {

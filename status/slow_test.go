@@ -54,7 +54,7 @@ func TestSlowProjectorsCatchUp(t *testing.T) {
 		})
 	}
 	pub := producers.Publisher{JS: b.JS}
-	const tasks = 200
+	const tasks = 60
 	for i := range tasks {
 		if err := pub.Publish(ctx, life(fmt.Sprintf("slow%03d", i), events.TaskCompleted)...); err != nil {
 			t.Fatal(err)

@@ -55,9 +55,10 @@ func blocks(t *testing.T) (all []block) {
 // shell runs commands in dir, where the documents' relative paths lead to the
 // repository's files.
 type shell struct {
-	dir  string
-	env  []string
-	swap *strings.Replacer
+	dir     string
+	program string
+	env     []string
+	swap    *strings.Replacer
 }
 
 func newShell(t *testing.T, replace ...string) shell {
@@ -76,11 +77,12 @@ func newShell(t *testing.T, replace ...string) shell {
 	if out, err := song.CombinedOutput(); err != nil {
 		t.Fatalf("make song.mp3: %v\n%s", err, out)
 	}
-	bin := filepath.Join(s.dir, "bin")
-	if _, err := process.Build(bin); err != nil {
+	program, err := process.Build(filepath.Join(s.dir, "bin"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	s.env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + s.dir, "DATA_DIR=" + filepath.Join(s.dir, "data"), "PORT=0", "LANG=C.UTF-8"}
+	s.program = program
+	s.env = []string{"PATH=" + filepath.Dir(program) + ":" + os.Getenv("PATH"), "HOME=" + s.dir, "DATA_DIR=" + filepath.Join(s.dir, "data"), "PORT=0", "LANG=C.UTF-8"}
 	return s
 }
 
@@ -97,7 +99,7 @@ func (s shell) run(ctx context.Context, line string) (string, error) {
 func (s shell) serve(t *testing.T) string {
 	t.Helper()
 	env := append(s.env, "DATA_DIR="+filepath.Join(s.dir, "service"), "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=1s", "WEBHOOK_ALLOW_PRIVATE=true")
-	p, err := process.Start(t, filepath.Join(s.dir, "bin/videomsg"), env, t.Output())
+	p, err := process.Start(t, s.program, env, t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}

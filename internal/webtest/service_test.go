@@ -26,6 +26,7 @@ import (
 	"golang.org/x/image/draw"
 
 	"github.com/videomsg/videomsg/engines/speech/speechtest"
+	"github.com/videomsg/videomsg/internal/process"
 )
 
 var (
@@ -56,15 +57,7 @@ func run(m *testing.M) (int, error) {
 }
 
 // binary is the program that users run.
-var binary = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(scratch, "videomsg")
-	cmd := exec.Command("go", "build", "-o", path, ".") //nolint:noctx // outlives the first test
-	cmd.Dir = filepath.Join("..", "..")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return path, nil
-})
+var binary = sync.OnceValues(func() (string, error) { return process.Build(scratch) })
 
 // A service is a running program.
 type service struct {
