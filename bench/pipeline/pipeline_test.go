@@ -88,9 +88,6 @@ func newOurs(b *testing.B, conf broker.Config) *ours {
 	o.pub, o.tasks = producers.Publisher{JS: o.JS}, status.Store{KV: o.Status}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(b.Context()))
 	o.cancel = cancel
-	log := slog.New(slog.DiscardHandler)
-	r := &consumers.Runner{Log: log, JS: o.JS, Events: o.Events, Publish: o.pub}
-	cancels := consumers.NewCancels()
 	run := func(f func() error) {
 		o.wg.Go(func() {
 			if err := f(); err != nil {
@@ -98,30 +95,42 @@ func newOurs(b *testing.B, conf broker.Config) *ours {
 			}
 		})
 	}
+	o.work(ctx, run, 0)
+	run(func() error { return o.project(ctx) })
+	return o
+}
+
+// work has the stages run; each takes its time.
+func (o *ours) work(ctx context.Context, run func(func() error), takes time.Duration) {
+	log := slog.New(slog.DiscardHandler)
+	r := &consumers.Runner{Log: log, JS: o.JS, Events: o.Events, Publish: producers.Publisher{JS: o.JS}}
+	cancels := consumers.NewCancels()
 	run(func() error { return cancels.Follow(ctx, log, o.Events) })
 	run(func() error { return r.Dispatch(ctx) })
-	run(func() error {
-		js, err := o.Connect("status")
-		if err != nil {
-			return err
-		}
-		s, err := js.Stream(ctx, broker.StreamEvents)
-		if err != nil {
-			return err
-		}
-		kv, err := js.KeyValue(ctx, broker.BucketStatus)
-		if err != nil {
-			return err
-		}
-		return status.Serve(ctx, log, s, status.Store{KV: kv})
-	})
 	for _, name := range stages {
 		st := consumers.Stage{Name: name, Workers: workers, Tries: 3, Timeout: time.Minute, Run: func(context.Context, consumers.Work) (consumers.Result, error) {
+			time.Sleep(takes)
 			return consumers.Result{Engine: "none"}, nil
 		}}
 		run(func() error { return r.Serve(ctx, st, cancels) })
 	}
-	return o
+}
+
+// project records the status on a connection of its own, as the product does.
+func (o *ours) project(ctx context.Context) error {
+	js, err := o.Connect("status")
+	if err != nil {
+		return err
+	}
+	s, err := js.Stream(ctx, broker.StreamEvents)
+	if err != nil {
+		return err
+	}
+	kv, err := js.KeyValue(ctx, broker.BucketStatus)
+	if err != nil {
+		return err
+	}
+	return status.Serve(ctx, slog.New(slog.DiscardHandler), s, status.Store{KV: kv})
 }
 
 func (o *ours) submit(ctx context.Context, task string) error {
