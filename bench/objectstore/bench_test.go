@@ -10,24 +10,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/videomsg/videomsg/objectstore"
-	"github.com/videomsg/videomsg/objectstore/dirstore"
-	"github.com/videomsg/videomsg/objectstore/natsstore"
-	"github.com/videomsg/videomsg/objectstore/s3store"
-	"github.com/videomsg/videomsg/objectstore/storetest"
 )
 
 // bare is the same work through a backend's own client.
@@ -46,11 +37,7 @@ var backends = []backend{{"dir", openDir}, {"nats", openNATS}, {"s3", openS3}}
 
 func openDir(b *testing.B) (objectstore.Full, bare) {
 	dir := b.TempDir()
-	s, err := dirstore.Open(filepath.Join(dir, "ours"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = s.Close() })
+	s := open(b, "dir", filepath.Join(dir, "ours"))
 	peer := filepath.Join(dir, "peer")
 	if err := os.Mkdir(peer, 0o700); err != nil {
 		b.Fatal(err)
@@ -87,40 +74,17 @@ func openDir(b *testing.B) (objectstore.Full, bare) {
 }
 
 func openNATS(b *testing.B) (objectstore.Full, bare) {
-	srv, err := server.NewServer(&server.Options{
-		ServerName: "bench", JetStream: true, StoreDir: b.TempDir(), Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true,
-		SyncInterval: time.Second,
-	})
+	srv, err := startServer(b.TempDir())
 	if err != nil {
 		b.Fatal(err)
 	}
-	srv.Start()
 	b.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(10 * time.Second) {
-		b.Fatal("server is not ready")
-	}
-	open := func(bucket string) (jetstream.JetStream, jetstream.ObjectStore) {
-		nc, err := nats.Connect(srv.ClientURL())
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(nc.Close)
-		js, err := jetstream.New(nc)
-		if err != nil {
-			b.Fatal(err)
-		}
-		o, err := js.CreateObjectStore(b.Context(), jetstream.ObjectStoreConfig{Bucket: bucket})
-		if err != nil {
-			b.Fatal(err)
-		}
-		return js, o
-	}
-	js, _ := open("ours")
-	s, err := natsstore.New(b.Context(), js, "ours")
+	s := open(b, "nats", srv.ClientURL())
+	_, peer, done, err := openBucket(b.Context(), srv.ClientURL(), "peer")
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, peer := open("peer")
+	b.Cleanup(done)
 	return s, bare{
 		put: func(ctx context.Context, key string, r *bytes.Reader) error {
 			ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -142,25 +106,9 @@ func openNATS(b *testing.B) (objectstore.Full, bare) {
 }
 
 func openS3(b *testing.B) (objectstore.Full, bare) {
-	endpoint := os.Getenv("S3_TEST_ENDPOINT")
-	if endpoint == "" {
-		b.Skip("S3_TEST_ENDPOINT is empty: run objectstore/s3store/test.sh -bench")
-	}
-	cfg := aws.Config{
-		Region:      os.Getenv("S3_TEST_REGION"),
-		Credentials: credentials.NewStaticCredentialsProvider(os.Getenv("S3_TEST_ACCESS_KEY"), os.Getenv("S3_TEST_SECRET_KEY"), ""),
-	}
-	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
-		o.BaseEndpoint, o.UsePathStyle = &endpoint, true
-	})
-	bucket := "bench"
-	if _, err := client.CreateBucket(b.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil && !strings.Contains(err.Error(), "BucketAlready") {
-		b.Fatal(err)
-	}
-	s, err := s3store.New(b.Context(), cfg, s3store.Config{Bucket: bucket, Endpoint: endpoint})
-	if err != nil {
-		b.Fatal(err)
-	}
+	endpoint := s3Endpoint(b)
+	client, bucket := s3Client(endpoint), s3Bucket
+	s := open(b, "s3", endpoint)
 	return s, bare{
 		put: func(ctx context.Context, key string, r *bytes.Reader) error {
 			_, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String(key + "-peer"), Body: r})
@@ -175,6 +123,16 @@ func openS3(b *testing.B) (objectstore.Full, bare) {
 			return errors.Join(err, o.Body.Close())
 		},
 	}
+}
+
+// open opens one of our stores for a benchmark.
+func open(b *testing.B, name, address string) objectstore.Full {
+	s, done, err := openOurs(b.Context(), name, address)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(done)
+	return s
 }
 
 // BenchmarkTransfer prints the throughput in MiB/s of both sides and their ratio,
@@ -285,45 +243,4 @@ func BenchmarkConcurrentPuts(b *testing.B) {
 				n/ours.Seconds(), n/bareTime.Seconds(), bareTime.Seconds()/ours.Seconds(), failed, bareFailed)
 		})
 	}
-}
-
-// BenchmarkMemory streams objects of two sizes and prints the growth of the
-// resident size, which must not depend on the object's. The embedded server is
-// in the same process.
-func BenchmarkMemory(b *testing.B) {
-	for _, be := range backends {
-		b.Run(be.name, func(b *testing.B) {
-			s, _ := be.open(b)
-			for _, n := range []int64{32 << 20, 512 << 20} {
-				if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil { // resets VmHWM
-					b.Skipf("peak cannot be reset: %v", err)
-				}
-				if _, err := s.Put(b.Context(), "temporary/m", storetest.Stream(n, 1)); err != nil {
-					b.Fatal(err)
-				}
-				r, err := s.Get(b.Context(), "temporary/m")
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := io.Copy(io.Discard, r); err != nil {
-					b.Fatal(err)
-				}
-				_ = r.Close()
-				fmt.Printf("bench: %s-rss-%dMiB ours=%dMiB\n", be.name, n>>20, peakMiB(b))
-			}
-		})
-	}
-}
-
-func peakMiB(b *testing.B) int {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		b.Skip(err)
-	}
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
-	kib, err := strconv.Atoi(strings.Fields(after)[0])
-	if err != nil {
-		b.Fatal(err)
-	}
-	return kib >> 10
 }

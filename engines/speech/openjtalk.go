@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/sync/errgroup"
 
@@ -198,9 +199,10 @@ func (o OpenJTalk) piece(ctx context.Context, p text.Piece, s surroundings, r Re
 	args := []string{
 		"-x", o.dictionary(), "-m", o.voice(), "-ow", wavFile, "-ot", traceFile,
 		"-s", strconv.Itoa(Rate),
-		// -r would take the time from the silences first and leave the speech
-		// nearly as it is; a shorter frame speaks all of it faster.
+		// A shorter frame speaks all of it faster, where -r takes the time from the
+		// silences first.
 		"-p", strconv.Itoa(int(framesOf(r))),
+		"-r", number(hurry(p, s)),
 		"-fm", number(r.Pitch + style.semitones),
 		"-jf", number(r.intonation()),
 	}
@@ -245,6 +247,24 @@ func (o OpenJTalk) piece(ctx context.Context, p text.Piece, s surroundings, r Re
 		out.pause = last.End - last.Start
 	}
 	return out, nil
+}
+
+// hurry is the speed option for a piece. Open JTalk makes 0.9 s of silence around
+// every sentence, as dear as speech, of which join keeps a tenth. A shorter whole
+// has the most likely durations of all that are as long (Yoshimura et al. 1998,
+// Duration modeling for HMM-based speech synthesis): what varies most, the
+// silence, gives nearly all of the time. Pauses inside a piece would give some,
+// too, and are heard.
+func hurry(p text.Piece, s surroundings) float64 {
+	if s != (surroundings{}) || strings.ContainsFunc(p.Text, unicode.IsPunct) {
+		return 1
+	}
+	const (
+		spare  = 0.25 // seconds
+		around = 0.9
+		each   = 0.15 // of a character
+	)
+	return 1 + spare/(around+each*float64(len(p.Source)))
 }
 
 func empty(path string) bool {

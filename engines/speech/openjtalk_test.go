@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -311,4 +314,49 @@ func Example() {
 	}
 	fmt.Println(s.Chain(Request{Text: "こんにちは"}).Names())
 	// Output: [openjtalk espeak-ng]
+}
+
+// The silence around a sentence, which join throws away, is made shorter, and
+// what is said is not.
+func TestSilenceAroundASentenceIsHurried(t *testing.T) {
+	o := openJTalk(t)
+	for _, in := range []string{"お誕生日おめでとうございます", "これからも元気で楽しい毎日を過ごしてくださいね"} {
+		got, err := o.piece(t.Context(), text.Prepare(in, text.Options{}).Pieces[0], surroundings{}, Request{}, openJTalkStyles[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "trace")
+		cmd := exec.CommandContext(t.Context(), "open_jtalk", "-x", o.dictionary(), "-m", o.voice(), "-ow", os.DevNull, "-ot", file)
+		cmd.Stdin = strings.NewReader(in + "\n")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := readTrace(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if len(got.timings.Phones) != len(want.phones) {
+			t.Fatalf("%q: %d phones, want %d", in, len(got.timings.Phones), len(want.phones))
+		}
+		var said, saidBefore, silence float64
+		for i, p := range got.timings.Phones {
+			w := want.phones[i]
+			d := w.End - w.Start - (p.End - p.Start)
+			if p.Silent() {
+				silence += d
+				continue
+			}
+			said, saidBefore = said+p.End-p.Start, saidBefore+w.End-w.Start
+			if p.P != w.P || math.Abs(d) > 0.0151 {
+				t.Errorf("%q: phone %d is %s, %.3f s shorter than %s", in, i, p.P, d, w.P)
+			}
+		}
+		if silence < 0.12 || said < 0.985*saidBefore {
+			t.Errorf("%q: %.3f s less silence; %.3f s are said, before %.3f s", in, silence, said, saidBefore)
+		}
+	}
 }

@@ -81,14 +81,14 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	}
 	name := fileName(key)
 	err := s.root.Remove(name)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil
-	}
 	if err == nil {
 		err = s.syncDir(path.Dir(name))
 	}
+	if err = s.classify(err); errors.Is(err, objectstore.ErrNotFound) {
+		return nil
+	}
 	if err != nil {
-		return fmt.Errorf("delete %s: %w", key, classify(err))
+		return fmt.Errorf("delete %s: %w", key, err)
 	}
 	// Empty directories are only untidy: a writer may be about to use one, and
 	// Remove refuses one that is not empty.
@@ -119,7 +119,7 @@ func (s *Store) List(ctx context.Context, prefix string, yield func(objectstore.
 		if cerr := ctx.Err(); cerr != nil {
 			return cerr
 		}
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) && name != objectsDir {
 			return nil
 		}
 		if err != nil || name == objectsDir {
@@ -148,7 +148,7 @@ func (s *Store) List(ctx context.Context, prefix string, yield func(objectstore.
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("list %q: %w", prefix, classify(err))
+		return fmt.Errorf("list %q: %w", prefix, s.classify(err))
 	}
 	return nil
 }
@@ -194,7 +194,7 @@ func (s *Store) Scavenge(ctx context.Context, age time.Duration) (objectstore.Sc
 		return nil
 	})
 	if err != nil {
-		return n, fmt.Errorf("scavenge: %w", classify(err))
+		return n, fmt.Errorf("scavenge: %w", s.classify(err))
 	}
 	return n, nil
 }
@@ -230,6 +230,17 @@ func keyOf(name string) (string, bool) {
 func dirKey(name string) string {
 	name = strings.TrimPrefix(name, objectsDir+"/")
 	return strings.TrimSuffix(strings.ReplaceAll(name, contMark+"/", ""), contMark)
+}
+
+// classify is the function classify for a name in the store: when nothing at all
+// is there any more, an operator must act.
+func (s *Store) classify(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, gone := s.root.Lstat(objectsDir); errors.Is(gone, fs.ErrNotExist) {
+			return fmt.Errorf("the store's directory was removed or is not mounted: %w: %w", objectstore.ErrConfig, err)
+		}
+	}
+	return classify(err)
 }
 
 // classify marks an error of the file system with what it means for the caller.

@@ -192,6 +192,33 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// A directory that is taken away while the store is open is not an empty store:
+// a sweep would call every task one without blobs.
+func TestDirectoryIsRemoved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	s := openDir(t, dir)
+	if _, err := s.Put(t.Context(), "a/b", strings.NewReader("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range map[string]func() error{
+		"put":      func() error { _, err := s.Put(t.Context(), "a/b", strings.NewReader("x")); return err },
+		"create":   func() error { _, err := s.Create(t.Context(), "c", strings.NewReader("x")); return err },
+		"get":      func() error { _, err := s.Get(t.Context(), "a/b"); return err },
+		"stat":     func() error { _, err := s.Stat(t.Context(), "a/b"); return err },
+		"delete":   func() error { return s.Delete(t.Context(), "a/b") },
+		"list":     func() error { return s.List(t.Context(), "", func(objectstore.Info) bool { return true }) },
+		"scavenge": func() error { _, err := s.Scavenge(t.Context(), 0); return err },
+	} {
+		err := call()
+		if !errors.Is(err, objectstore.ErrConfig) || errors.Is(err, objectstore.ErrNotFound) || objectstore.Retryable(err) || !strings.Contains(err.Error(), "not mounted") {
+			t.Errorf("%s = %v, want ErrConfig", name, err)
+		}
+	}
+}
+
 func TestClassify(t *testing.T) {
 	for _, c := range []struct {
 		err  error

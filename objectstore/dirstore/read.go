@@ -40,7 +40,7 @@ func (s *Store) GetRange(ctx context.Context, key string, off, n int64) (io.Read
 func (s *Store) open(key string) (*os.File, trailer, error) {
 	f, err := s.root.Open(fileName(key))
 	if err != nil {
-		return nil, trailer{}, classify(err)
+		return nil, trailer{}, s.classify(err)
 	}
 	t, sum, err := readFooter(f)
 	if err == nil {

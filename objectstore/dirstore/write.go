@@ -57,7 +57,7 @@ func (s *Store) link(tmp, name string) error {
 func (s *Store) put(ctx context.Context, key string, r io.Reader, place func(tmp, name string) error) (_ objectstore.Info, err error) {
 	f, tmp, err := s.createTemp()
 	if err != nil {
-		return objectstore.Info{}, classify(err)
+		return objectstore.Info{}, s.classify(err)
 	}
 	defer func() {
 		if err != nil {
@@ -88,7 +88,7 @@ func (s *Store) put(ctx context.Context, key string, r io.Reader, place func(tmp
 		return objectstore.Info{}, err
 	}
 	if err := s.publish(tmp, fileName(key), place); err != nil {
-		return objectstore.Info{}, classify(err)
+		return objectstore.Info{}, s.classify(err)
 	}
 	return t.info(key), nil
 }

@@ -73,27 +73,25 @@ func (s *Store) batch(ctx context.Context, subject string, seq uint64, n int) ([
 
 // fetch is a batch under way.
 type fetch struct {
+	nc   *nats.Conn
 	sub  *nats.Subscription
-	left int
+	msgs chan *nats.Msg
+	// lost tells that the connection broke: what is under way does not come.
+	lost chan nats.Status
 }
 
 func (s *Store) startBatch(subject string, seq uint64, n int) (*fetch, error) {
-	inbox := s.nc.NewInbox()
-	sub, err := s.nc.SubscribeSync(inbox)
+	req, err := json.Marshal(map[string]any{
+		"next_by_subj": subject, "seq": seq, "batch": n, "max_bytes": 1 << 30,
+	})
 	if err != nil {
-		return nil, classify(err)
+		return nil, err
 	}
-	f := &fetch{sub, n}
-	// The window bounds what is pending; the client must never drop from it.
-	err = sub.SetPendingLimits(-1, -1)
-	if err == nil {
-		var req []byte
-		req, err = json.Marshal(map[string]any{
-			"next_by_subj": subject, "seq": seq, "batch": n, "max_bytes": 1 << 30,
-		})
-		if err == nil {
-			err = s.nc.PublishRequest(s.api+"DIRECT.GET."+s.stream(), inbox, req)
-		}
+	// Room for the whole batch and its end: the client must never drop from it.
+	f := &fetch{nc: s.nc, msgs: make(chan *nats.Msg, n+2), lost: s.nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)}
+	inbox := s.nc.NewInbox()
+	if f.sub, err = s.nc.ChanSubscribe(inbox, f.msgs); err == nil {
+		err = s.nc.PublishRequest(s.api+"DIRECT.GET."+s.stream(), inbox, req)
 	}
 	if err != nil {
 		f.stop()
@@ -104,15 +102,12 @@ func (s *Store) startBatch(subject string, seq uint64, n int) (*fetch, error) {
 
 // next returns the next message of the batch; false means that there is none.
 func (f *fetch) next(ctx context.Context) (stored, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	msg, err := f.sub.NextMsgWithContext(ctx)
+	msg, err := f.wait(ctx)
 	if err != nil {
-		return stored{}, false, classify(err)
+		return stored{}, false, err
 	}
 	switch status := msg.Header.Get("Status"); status {
 	case "":
-		f.left--
 		m, err := decodeStored(msg)
 		return m, err == nil, err
 	case "204", "404": // end of batch, nothing found
@@ -124,8 +119,34 @@ func (f *fetch) next(ctx context.Context) (stored, bool, error) {
 	}
 }
 
+// wait returns the next message, one that is there already before anything else.
+func (f *fetch) wait(ctx context.Context) (*nats.Msg, error) {
+	select {
+	case msg := <-f.msgs:
+		return msg, nil
+	default:
+	}
+	late := time.NewTimer(callTimeout)
+	defer late.Stop()
+	select {
+	case msg := <-f.msgs:
+		return msg, nil
+	case <-f.lost:
+		return nil, fmt.Errorf("connection broke: %w", objectstore.ErrUnavailable)
+	case <-late.C:
+		return nil, classify(nats.ErrTimeout)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // stop ends the subscription. An error can only say that it is gone already.
-func (f *fetch) stop() { _ = f.sub.Unsubscribe() }
+func (f *fetch) stop() {
+	f.nc.RemoveStatusListener(f.lost)
+	if f.sub != nil {
+		_ = f.sub.Unsubscribe()
+	}
+}
 
 // backoff waits longer each time, 20 ms to 1 s with jitter, for patience in all.
 type backoff struct {

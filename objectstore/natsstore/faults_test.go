@@ -517,10 +517,10 @@ func TestDamagedDisk(t *testing.T) {
 	t.Logf("Get = %d bytes, %v", len(got), err)
 }
 
-// TestConnectionBreaksDuringPut cuts the connection several times in the middle
-// of a Put: chunks and acknowledgements get lost, and the object must come out
-// whole, in order and without a chunk too many.
-func TestConnectionBreaksDuringPut(t *testing.T) {
+// TestConnectionBreaks cuts the connection several times in the middle of a Put:
+// chunks and acknowledgements get lost, and the object must come out whole, in
+// order and without a chunk too many. The same is done to a Get.
+func TestConnectionBreaks(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, t.TempDir())
 	p := startProxy(t, srv.ClientURL())
@@ -539,12 +539,19 @@ func TestConnectionBreaksDuringPut(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := storetest.Bytes(12<<20, 1)
-	p.cutAt.Store(1 << 20)
+	p.up.cutAt.Store(1 << 20)
 	if _, err := s.Put(t.Context(), "a", bytes.NewReader(body)); err != nil {
-		t.Fatalf("Put through %d cuts = %v", p.cuts.Load(), err)
+		t.Fatalf("Put through %d cuts = %v", p.up.cuts.Load(), err)
 	}
-	if p.cuts.Load() < 3 {
-		t.Errorf("only %d cuts", p.cuts.Load())
+	if p.up.cuts.Load() < 3 {
+		t.Errorf("only %d cuts", p.up.cuts.Load())
+	}
+	p.down.cutAt.Store(p.down.bytes.Load() + 1<<20)
+	if !bytes.Equal(read(t, s, "a"), body) {
+		t.Errorf("Get through %d cuts: the content differs", p.down.cuts.Load())
+	}
+	if p.down.cuts.Load() < 1 {
+		t.Error("Get was not cut")
 	}
 	if !bytes.Equal(read(t, direct, "a"), body) {
 		t.Error("the content differs")

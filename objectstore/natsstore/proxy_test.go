@@ -1,7 +1,6 @@
 package natsstore
 
 import (
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -12,11 +11,28 @@ import (
 // proxy forwards TCP connections and can cut them.
 type proxy struct {
 	net.Listener
-	target string
-	bytes  atomic.Int64
-	cutAt  atomic.Int64 // cut every connection when that many bytes went up
-	cuts   atomic.Int64
-	wg     sync.WaitGroup
+	target   string
+	up, down direction
+	wg       sync.WaitGroup
+}
+
+// direction cuts a connection when so many bytes went this way in all, and again
+// after every 3 MiB.
+type direction struct{ bytes, cutAt, cuts atomic.Int64 }
+
+func (d *direction) copy(to, from net.Conn) {
+	b := make([]byte, 16<<10)
+	for {
+		n, err := from.Read(b)
+		if _, werr := to.Write(b[:n]); err != nil || werr != nil {
+			return
+		}
+		if d.bytes.Add(int64(n)) > d.cutAt.Load() {
+			d.cutAt.Add(3 << 20)
+			d.cuts.Add(1)
+			return
+		}
+	}
 }
 
 func startProxy(t *testing.T, target string) *proxy {
@@ -26,7 +42,8 @@ func startProxy(t *testing.T, target string) *proxy {
 		t.Fatal(err)
 	}
 	p := &proxy{Listener: l, target: strings.TrimPrefix(target, "nats://")}
-	p.cutAt.Store(1 << 60)
+	p.up.cutAt.Store(1 << 60)
+	p.down.cutAt.Store(1 << 60)
 	p.wg.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -56,22 +73,11 @@ func (p *proxy) serve(c net.Conn) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer stop()
-		b := make([]byte, 16<<10)
-		for {
-			n, err := c.Read(b)
-			if _, werr := up.Write(b[:n]); err != nil || werr != nil {
-				return
-			}
-			if p.bytes.Add(int64(n)) > p.cutAt.Load() {
-				p.cutAt.Add(3 << 20)
-				p.cuts.Add(1)
-				return
-			}
-		}
+		p.up.copy(up, c)
 	})
 	wg.Go(func() {
 		defer stop()
-		_, _ = io.Copy(c, up)
+		p.down.copy(c, up)
 	})
 	wg.Wait()
 }
