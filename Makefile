@@ -92,6 +92,11 @@ chaos: ## Kill everything under load and count what was lost (nothing); SHORT=1 
 	@mkdir -p bin && $(GO) build -o bin/nats-server github.com/nats-io/nats-server/v2 && $(GO) build -o bin/chaos ./internal/chaos
 	@bin/chaos $(if $(SHORT),-tasks 120 -workers 2 -kills 3 -every 2s,-tasks 2000)
 
+FROM ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo 34fd997)
+.PHONY: upgrade
+upgrade: setup build ## Run this version and the one of FROM side by side on one stream, and back again
+	VIDEOMSG_BINARY=$(CURDIR)/$(BIN) UPGRADE_FROM=$(FROM) $(GO) test -count 1 -timeout 20m -v -run TestTwoVersionsSideBySide .
+
 .PHONY: fmt
 fmt: ## Format the code
 	@$(GOFUMPT) -w $$(git ls-files '*.go')

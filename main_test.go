@@ -136,7 +136,7 @@ type taskStatus struct {
 // program twice while they run, and finds 50 videos and one end for each.
 func TestNoTaskIsLostWhenTheProcessIsKilled(t *testing.T) {
 	dir := t.TempDir()
-	portrait := portraitPNG(t, 200)
+	portrait := portraitPNG(t, 128)
 	const n = 50
 	s := start(t, dir, "WORKERS_VIDEO=2", "RATE_GENERATE=1000")
 	var tasks []string
