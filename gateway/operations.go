@@ -206,7 +206,7 @@ var (
 
 	docWords      = reading("words", "Voices", "Own dictionary: how words are read", list[Word]{}, param{"language", "string", "only words of a language"})
 	docWord       = reading("word", "Voices", "One word of the dictionary", Word{})
-	docWordCreate = changing("createWord", "Voices", "Say how a word is read, in every message from now on. reading is in kana for Japanese; accent is the mora after which the pitch falls, 0 for never (engines that cannot set it pass over it); subject is whom the word belongs to, for DELETE /api/subjects", 201, Word{}).withBody(newWord{})
+	docWordCreate = changing("createWord", "Voices", "Say how a word is read, in every message from now on. reading is in kana for Japanese; accent is the mora after which the pitch falls, 0 for never (voicevox and openjtalk follow it, the others pass over it); subject is whom the word belongs to, for DELETE /api/subjects", 201, Word{}).withBody(newWord{})
 	docWordChange = changing("changeWord", "Voices", "Another reading; without accent the engine decides it again", 200, Word{}).withBody(wordChange{})
 	docWordDelete = changing("deleteWord", "Voices", "Delete a word from the dictionary", 204, nil)
 

@@ -110,7 +110,7 @@ func (o OpenJTalk) Engine() engines.Engine[Request, Speech] {
 
 // Speak says r. Errors: those of Request.Check, ErrLanguage, ErrVoice,
 // engines.ErrUnavailable when something is not installed.
-func (o OpenJTalk) Speak(ctx context.Context, r Request) (Speech, error) {
+func (o OpenJTalk) Speak(ctx context.Context, r Request) (_ Speech, err error) {
 	if err := r.Check(); err != nil {
 		return Speech{}, err
 	}
@@ -133,7 +133,12 @@ func (o OpenJTalk) Speak(ctx context.Context, r Request) (Speech, error) {
 	if err := o.Ready(); err != nil {
 		return Speech{}, err
 	}
-	sc := text.Prepare(r.Text, text.Options{Language: "ja", Words: r.Words})
+	o, words, done, err := o.accented(r)
+	if err != nil {
+		return Speech{}, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	sc := text.Prepare(r.Text, text.Options{Language: "ja", Words: words})
 	notes = append(notes, dropped(sc)...)
 
 	pieces := clauses(sc.Pieces)

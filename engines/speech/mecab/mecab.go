@@ -121,7 +121,7 @@ func (d *Dictionary) characters(path string) error {
 		return fmt.Errorf("char.bin of %d bytes: %w", len(b), ErrFormat)
 	}
 	n := int(binary.LittleEndian.Uint32(b))
-	if n > 32 || len(b) != 4+32*n+4*plane {
+	if n > 256 || len(b) != 4+32*n+4*plane {
 		return fmt.Errorf("char.bin of %d bytes for %d classes: %w", len(b), n, ErrFormat)
 	}
 	for i := range n {

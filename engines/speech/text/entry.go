@@ -14,8 +14,8 @@ type Entry struct {
 	Surface string `json:"surface"`
 	Reading string `json:"reading"` // kana, or plain text in languages without kana
 	// Accent is the mora after which the pitch falls, counted from 1; 0 is never
-	// (heiban), nil leaves it to the engine. It is for Japanese only; VOICEVOX
-	// follows it, engines that cannot set an accent pass over it.
+	// (heiban), nil leaves it to the engine. It is for Japanese only; VOICEVOX and
+	// Open JTalk follow it, engines that cannot set an accent pass over it.
 	Accent *int `json:"accent,omitempty"`
 }
 
