@@ -49,7 +49,7 @@ func Stage(blobs consumers.Blobs, faces *face.Detector, remove, refine cutout.Ch
 }
 
 // version changes when the same request gives another picture than before.
-const version = "3"
+const version = "4"
 
 // content is what the picture depends on.
 func (s stage) content(job events.Job) string {

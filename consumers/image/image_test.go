@@ -16,7 +16,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/videomsg/videomsg/consumers"
 	"github.com/videomsg/videomsg/engines"
@@ -39,6 +41,9 @@ type bench struct {
 	remove, refine cutout.Chain
 }
 
+// detector is shared: unpacking its cascades takes longer than most tests.
+var detector = sync.OnceValues(face.NewDetector)
+
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	s, err := dirstore.Open(t.TempDir())
@@ -50,7 +55,7 @@ func newBench(t *testing.T) *bench {
 			t.Error(err)
 		}
 	})
-	d, err := face.NewDetector()
+	d, err := detector()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,8 +137,9 @@ func alphaAt(img image.Image, x, y int) int {
 }
 
 func TestStepsMakeTheirArtefacts(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
-	img, _ := drawn.Portrait(drawn.Options{W: 420, H: 520})
+	img, _ := drawn.Portrait(drawn.Options{W: 252, H: 312})
 	upload := encoded(t, img)
 	all := []string{events.BlobImage, events.BlobCutout, events.BlobMask, events.BlobBackground, events.BlobAnalysis}
 	for _, c := range []struct {
@@ -178,6 +184,7 @@ func TestStepsMakeTheirArtefacts(t *testing.T) {
 }
 
 func TestFaceTakesItsShareOfTheHeight(t *testing.T) {
+	t.Parallel()
 	share := func(a analysis) float64 { return float64(a.Face[3]-a.Face[1]) / float64(a.Height) }
 	for _, c := range []struct {
 		name   string
@@ -231,6 +238,7 @@ func level(m image.Image, x, y int) int {
 }
 
 func TestPersonAtTheEdgeIsNotCutOffInTheAir(t *testing.T) {
+	t.Parallel()
 	// A person whose shoulder is outside the picture, from which the crop for 16:9
 	// would have to reach out on that side.
 	cut := vision.Crop(cutOut(drawn.Options{W: 640, H: 500, Size: 0.15}), image.Rect(190, 0, 640, 500))
@@ -246,16 +254,18 @@ func TestPersonAtTheEdgeIsNotCutOffInTheAir(t *testing.T) {
 }
 
 func TestTransparentResultIsTheCutOut(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
-	img, truth := drawn.Portrait(drawn.Options{W: 480, H: 480})
+	const side = 240
+	img, truth := drawn.Portrait(drawn.Options{W: side, H: side})
 	res, _ := b.run(b.work(encoded(t, img), events.Image{Steps: []string{Remove, Background}, Background: "transparent"}))
 	if res.Engine != "local" {
 		t.Fatalf("engine %s, %v", res.Engine, res.Fallback)
 	}
 	got := b.picture(res, events.BlobImage)
 	var in, un, wrong int
-	for y := range 480 {
-		for x := range 480 {
+	for y := range side {
+		for x := range side {
 			a, want := alphaAt(got, x, y), int(truth.Alpha.AlphaAt(x, y).A)
 			if a > 127 && want > 127 {
 				in++
@@ -274,9 +284,10 @@ func TestTransparentResultIsTheCutOut(t *testing.T) {
 }
 
 func TestVideoIsNeverTransparent(t *testing.T) {
+	t.Parallel()
 	for _, bg := range []string{"transparent", "original", "blur", ""} {
 		b := newBench(t)
-		w := b.work(encoded(t, cutOut(drawn.Options{W: 300, H: 300})), events.Image{Background: bg})
+		w := b.work(encoded(t, cutOut(drawn.Options{W: 200, H: 200})), events.Image{Background: bg})
 		w.Job.Request.Kind = events.KindVideo
 		res, a := b.run(w)
 		img := b.picture(res, events.BlobImage)
@@ -302,6 +313,7 @@ func two() *image.NRGBA {
 }
 
 func TestFaceIsChosenByNumber(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	upload := encoded(t, two())
 	centre := func(a analysis) int { return (a.Crop[0] + a.Crop[2]) / 2 }
@@ -317,6 +329,7 @@ func TestFaceIsChosenByNumber(t *testing.T) {
 }
 
 func TestFallbacksSayWhy(t *testing.T) {
+	t.Parallel()
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	moody := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -326,7 +339,13 @@ func TestFallbacksSayWhy(t *testing.T) {
 	late := engines.Engine[cutout.Input, cutout.Output]{Name: "mcp", Run: func(context.Context, cutout.Input) (cutout.Output, error) {
 		return cutout.Output{}, context.DeadlineExceeded
 	}}
-	rembg := func(url string) cutout.Engine { return cutout.Rembg{URL: url}.RemoveEngine() }
+	rembg := func(url string) cutout.Engine {
+		return cutout.Rembg{URL: url, Wait: time.Millisecond}.RemoveEngine()
+	}
+	// Who serves at the end matters here, not how well.
+	local := cutout.Engine{Name: "local", Run: func(_ context.Context, in cutout.Input) (cutout.Output, error) {
+		return cutout.Output{Cutout: in.Image, Confidence: 1}, nil
+	}}
 	noise := image.NewNRGBA(image.Rect(0, 0, 200, 200))
 	for i := range noise.Pix {
 		noise.Pix[i] = uint8(i * 7919 >> 3)
@@ -334,7 +353,7 @@ func TestFallbacksSayWhy(t *testing.T) {
 			noise.Pix[i] = 255
 		}
 	}
-	person, _ := drawn.Portrait(drawn.Options{W: 300, H: 300})
+	person, _ := drawn.Portrait(drawn.Options{W: 200, H: 200})
 	for _, c := range []struct {
 		name   string
 		img    image.Image
@@ -342,9 +361,9 @@ func TestFallbacksSayWhy(t *testing.T) {
 		reason string
 		used   string
 	}{
-		{"not there", person, cutout.Chain{rembg(gone.URL), cutout.Local(), cutout.Original()}, "could not be reached", "local"},
-		{"out of order", person, cutout.Chain{rembg(moody.URL), cutout.Local(), cutout.Original()}, "failed", "local"},
-		{"too late", person, cutout.Chain{late, cutout.Local(), cutout.Original()}, "did not answer in time", "local"},
+		{"not there", person, cutout.Chain{rembg(gone.URL), local, cutout.Original()}, "could not be reached", "local"},
+		{"out of order", person, cutout.Chain{rembg(moody.URL), local, cutout.Original()}, "failed", "local"},
+		{"too late", person, cutout.Chain{late, local, cutout.Original()}, "did not answer in time", "local"},
 		{"no face", noise, cutout.Chain{cutout.Local(), cutout.Original()}, "no face was found to start from", "original"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -372,6 +391,7 @@ func TestFallbacksSayWhy(t *testing.T) {
 }
 
 func TestOwnBackgroundCoversWithoutStretching(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	back := image.NewNRGBA(image.Rect(0, 0, 400, 100))
 	for y := range 100 {
@@ -390,6 +410,7 @@ func TestOwnBackgroundCoversWithoutStretching(t *testing.T) {
 }
 
 func TestBadWork(t *testing.T) {
+	t.Parallel()
 	person, _ := drawn.Portrait(drawn.Options{W: 200, H: 200})
 	good := encoded(t, person)
 	var photo bytes.Buffer
@@ -435,6 +456,7 @@ func TestBadWork(t *testing.T) {
 }
 
 func TestContentNamesEverythingThatDecides(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	w := b.work([]byte("x"), events.Image{Background: "office"})
 	first := b.stage().Content(w.Job)
@@ -464,6 +486,7 @@ func TestContentNamesEverythingThatDecides(t *testing.T) {
 }
 
 func TestCancelEndsTheStage(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	person, _ := drawn.Portrait(drawn.Options{W: 300, H: 300})

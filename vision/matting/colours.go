@@ -6,10 +6,11 @@ import (
 	"github.com/videomsg/videomsg/vision"
 )
 
-// colours are the local mean colours of person and background, from which the
+// colours are the local colours of person and background, from which the
 // person's own colour of a half-covered pixel is estimated. Like blur fusion it
-// goes from wide to narrow means: wide ones are sure, narrow ones are right
-// where hair meets skin.
+// goes from wide to narrow windows: wide ones are sure, narrow ones are right
+// where hair meets skin. Unlike a weighted mean, least squares are not misled by
+// hair so thin that no pixel of it is opaque.
 type colours struct {
 	fore, back [3]field // 0..255
 }
@@ -17,68 +18,67 @@ type colours struct {
 const (
 	wideRadius   = 11 // at a quarter of midSide
 	narrowRadius = 2  // at half of midSide
+
+	// How much the windows of both sizes are held back: a given alpha is believed
+	// more than one that was found here.
+	wideRidge  = 0.002
+	givenRidge = 0.02
+	foundRidge = 0.2
 )
 
-// newColours takes a picture of about half of midSide and its alpha.
-func newColours(img *image.NRGBA, alpha field) colours {
+// newColours takes a picture of about half of midSide, its alpha and the ridge of
+// the narrow windows.
+func newColours(img *image.NRGBA, alpha field, ridge float32) colours {
 	w, h := alpha.w, alpha.h
 	qw, qh := max(2, w/2), max(2, h/2)
-	wide := meanColours(planes(vision.Average(img, qw, qh), 1), [3]field{}, resizeField(alpha, qw, qh),
-		max(1, wideRadius*max(qw, qh)*4/midSide))
-	rgb := planes(img, 1)
-	fore, back := [3]field{}, [3]field{}
-	pair(3, func(c int, _ field) {
-		f, b := resizeField(wide.fore[c], w, h), resizeField(wide.back[c], w, h)
-		for i, a := range alpha.pix {
-			if a > 0 {
-				f.pix[i] = min(max(f.pix[i]+a*(rgb[c].pix[i]-a*f.pix[i]-(1-a)*b.pix[i]), 0), 255)
-			}
+	wide := unmix(planes(vision.Average(img, qw, qh), 1), resizeField(alpha, qw, qh), nil,
+		max(1, wideRadius*max(qw, qh)*4/midSide), wideRidge)
+	var guess colours
+	pair(6, func(i int, _ field) {
+		if i < 3 {
+			guess.fore[i] = resizeField(wide.fore[i], w, h)
+		} else {
+			guess.back[i-3] = resizeField(wide.back[i-3], w, h)
 		}
-		fore[c], back[c] = f, b
 	}, 1, 1)
-	return meanColours(fore, back, alpha, narrowRadius)
+	return unmix(planes(img, 1), alpha, &guess, narrowRadius, ridge)
 }
 
-// meanColours averages fore weighted by alpha and back (fore again when it is
-// empty) weighted by the rest; where there is nothing to average, the value itself.
-func meanColours(fore, back [3]field, alpha field, r int) colours {
+// unmix finds for every square window of radius r the two colours F and B that
+// explain its pixels best: the least of Σ (I - αF - (1-α)B)², held with weight
+// ridge to a guess, without one to the means weighted by α and 1-α.
+func unmix(rgb [3]field, alpha field, guess *colours, r int, ridge float32) colours {
 	w, h := alpha.w, alpha.h
-	if back[0].pix == nil {
-		back = fore
+	square := newField(w, h)
+	for i, a := range alpha.pix {
+		square.pix[i] = a * a
 	}
-	mean := box(alpha, r)
+	mean, meanSquare := box(alpha, r), box(square, r)
 	var c colours
-	pair(6, func(i int, scratch field) {
-		t := newField(w, h)
-		isFore := i < 3
-		src := &back[i%3]
-		if isFore {
-			src = &fore[i%3]
+	pair(3, func(k int, scratch field) {
+		all, fore := newField(w, h), newField(w, h)
+		boxInto(all, rgb[k], scratch, r)
+		for i, v := range rgb[k].pix {
+			fore.pix[i] = v * alpha.pix[i]
 		}
-		for k, v := range src.pix {
-			if isFore {
-				t.pix[k] = v * alpha.pix[k]
+		boxInto(fore, fore, scratch, r)
+		for i, sum := range all.pix {
+			f, b := fore.pix[i], sum-fore.pix[i]
+			m, aa := mean.pix[i], meanSquare.pix[i]
+			var f0, b0 float32
+			if guess == nil {
+				f0, b0 = (f+0.001*sum)/(m+0.001), (b+0.001*sum)/(1-m+0.001)
 			} else {
-				t.pix[k] = v * (1 - alpha.pix[k])
+				f0, b0 = guess.fore[k].pix[i], guess.back[k].pix[i]
 			}
+			ab, bb := m-aa, 1-2*m+aa+ridge
+			aa += ridge
+			f, b = f+ridge*f0, b+ridge*b0
+			d := 1 / (aa*bb - ab*ab)
+			fore.pix[i] = min(max((bb*f-ab*b)*d, 0), 255)
+			all.pix[i] = min(max((aa*b-ab*f)*d, 0), 255)
 		}
-		boxInto(t, t, scratch, r)
-		for k, v := range t.pix {
-			d := mean.pix[k]
-			if !isFore {
-				d = 1 - d
-			}
-			if d < 0.02 { // nobody near
-				t.pix[k] = src.pix[k]
-			} else {
-				t.pix[k] = v / d
-			}
-		}
-		if isFore {
-			c.fore[i] = t
-		} else {
-			c.back[i-3] = t
-		}
+		c.fore[k], c.back[k] = fore, all
 	}, w, h)
 	return c
 }

@@ -3,13 +3,17 @@ package matting
 import (
 	"image"
 	"math"
+	"slices"
 	"sync"
 )
 
 // lower caps the confidence, and says why, when something is wrong.
 func (r *Result) lower(when bool, to float64, why Reason) {
-	if when {
-		r.Confidence = min(r.Confidence, to)
+	if !when {
+		return
+	}
+	r.Confidence = min(r.Confidence, to)
+	if !slices.Contains(r.Reasons, why) {
 		r.Reasons = append(r.Reasons, why)
 	}
 }
@@ -57,6 +61,60 @@ func beyondShape(m mask, seeds []seed) float64 {
 		}
 	}
 	return float64(far) / float64(max(area, 1))
+}
+
+// endsInTheAir tells whether the mask stops above the picture's lower edge higher
+// than anybody's feet are: a standing person reaches seven faces below the chin,
+// so the cut has lost the legs. On photographs no cut like that was good.
+func endsInTheAir(m mask, s seed) bool {
+	_, cy, side := s.at(m.w)
+	low := m.h
+	for low > 0 && !slices.Contains(m.pix[(low-1)*m.w:low*m.w], 1) {
+		low--
+	}
+	return float64(m.h-low) > 0.1*side && float64(low)-cy < 6*side
+}
+
+// likeness is how much of the person's and of the background's colours are the
+// same: the Bhattacharyya coefficient of their histograms with 8 steps of each
+// colour. 0 is nothing, 1 all.
+func likeness(r *raster, m mask) float64 {
+	var count [2][512]float64
+	var total [2]float64
+	for i, f := range r.f {
+		k := int(f[0])>>5<<6 | int(f[1])>>5<<3 | int(f[2])>>5
+		count[m.pix[i]][k]++
+		total[m.pix[i]]++
+	}
+	if total[0] == 0 || total[1] == 0 {
+		return 1
+	}
+	var sum float64
+	for k, v := range count[0] {
+		sum += math.Sqrt(v / total[0] * count[1][k] / total[1])
+	}
+	return sum
+}
+
+// judgeColours makes the confidence of how far the repeated cuts agree, how
+// large the face is and how unlike person and background are: a logistic
+// regression on 145 photographs of all kinds with published mattes, moved so
+// that Accept is where one in six of the accepted ones was bad (overlap with the
+// matte below 0.85) in five-fold cross-validation.
+func (r *Result) judgeColours(work *raster, m mask, s seed) {
+	like := likeness(work, m)
+	z := 4.62 - 0.5*math.Log(1.01-r.Agreement) + 1.35*math.Log(min(max(s.aspect, 0.06), 0.3)) - 3.35*like
+	c := 1 / (1 + math.Exp(-z))
+	if r.Agreement < 0.75 { // hardly any photograph taught what these are worth
+		c = min(c, r.Agreement)
+	}
+	if c >= Accept {
+		r.Confidence = min(r.Confidence, c)
+		return
+	}
+	r.lower(like > 0.5, c, Alike)
+	r.lower(s.aspect < 0.15, c, SmallFace)
+	r.lower(r.Agreement < Accept || c < r.Confidence, c, Unsure)
 }
 
 // faceInside is the share of the face's ellipse that the mask covers.
@@ -122,7 +180,5 @@ func (r *Result) judgeAgreement(small *raster, seeds []seed, model *image.Gray) 
 			votes.pix[i] += float32(v) / float32(len(masks))
 		}
 	}
-	r.lower(r.Agreement < Accept, r.Agreement, Unsure)
-	r.Confidence = min(r.Confidence, r.Agreement)
 	return votes
 }

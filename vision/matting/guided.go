@@ -37,7 +37,7 @@ func newEdge(mid *image.NRGBA, coarse field) *edge {
 	for i := range q.pix {
 		q.pix[i] = e.alpha(e.near.pix[i], e.coef[0].pix[i]*guide[0].pix[i]+e.coef[1].pix[i]*guide[1].pix[i]+e.coef[2].pix[i]*guide[2].pix[i]+e.coef[3].pix[i])
 	}
-	e.colours = newColours(small, q)
+	e.colours = newColours(small, q, foundRidge)
 	return e
 }
 

@@ -72,6 +72,8 @@ const (
 	SmallFace Reason = "face_too_small"
 	Ragged    Reason = "outline_ragged"
 	Sprawling Reason = "person_beyond_shape"
+	InTheAir  Reason = "person_ends_in_the_air"
+	Alike     Reason = "person_like_background"
 )
 
 const (
@@ -112,8 +114,16 @@ func Cut(img *image.NRGBA, o Options) (Result, error) {
 	m := segment(work, seeds, prior, variant{})
 	clean(m, seeds)
 	r.judgeShape(m, seeds)
-	if o.Prior == nil { // a model sees raised arms, colours seldom do
+	switch {
+	case o.Prior == nil: // a model sees raised arms and ends at a table, colours seldom do
 		r.lower(beyondShape(m, seeds) > 0.05, 0.8, Sprawling)
+		r.lower(endsInTheAir(m, seeds[0]), 0.5, InTheAir)
+		if !o.Quick {
+			r.judgeColours(work, m, seeds[0])
+		}
+	case !o.Quick:
+		r.lower(r.Agreement < Accept, r.Agreement, Unsure)
+		r.Confidence = min(r.Confidence, r.Agreement)
 	}
 
 	coarse := resizeField(m.field(), mw, mh)
@@ -141,7 +151,7 @@ func Clean(img *image.NRGBA, alpha *image.Gray) *image.NRGBA {
 	if alpha.Rect.Dx() != img.Rect.Dx() || alpha.Rect.Dy() != img.Rect.Dy() {
 		full = resizeField(fieldOf(alpha), img.Rect.Dx(), img.Rect.Dy()).gray()
 	}
-	return newColours(small, coarse).paint(img, full)
+	return newColours(small, coarse, givenRidge).paint(img, full)
 }
 
 // Judge rates a mask made elsewhere by its shape alone: 0..1, with reasons. A

@@ -25,6 +25,7 @@ func draw(t testing.TB, name string, w, h int) scenes.Scene {
 }
 
 func TestCutOnDrawnScenes(t *testing.T) {
+	t.Parallel()
 	// Floors well below what is reached; they catch what breaks, not what varies.
 	for _, tt := range []struct {
 		name string
@@ -40,7 +41,7 @@ func TestCutOnDrawnScenes(t *testing.T) {
 		{"close-up", 0.92},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := draw(t, tt.name, 256, 208)
+			s := draw(t, tt.name, 208, 168)
 			r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces, Quick: true})
 			if err != nil {
 				t.Fatal(err)
@@ -54,7 +55,8 @@ func TestCutOnDrawnScenes(t *testing.T) {
 }
 
 func TestRepeatedCutsAgreeOnAClearPicture(t *testing.T) {
-	s := draw(t, "plain wall", 200, 160)
+	t.Parallel()
+	s := draw(t, "plain wall", 160, 128)
 	r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces})
 	if err != nil || r.Agreement < 0.95 || r.Confidence < matting.Accept {
 		t.Errorf("agreement %.2f, confidence %.2f, %v", r.Agreement, r.Confidence, err)
@@ -62,7 +64,8 @@ func TestRepeatedCutsAgreeOnAClearPicture(t *testing.T) {
 }
 
 func TestOnlyKeepsTheChosenFace(t *testing.T) {
-	s := draw(t, "two people", 320, 256)
+	t.Parallel()
+	s := draw(t, "two people", 192, 154)
 	slices.Reverse(s.Faces)
 	r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces, Only: true, Quick: true})
 	if err != nil {
@@ -78,15 +81,16 @@ func TestOnlyKeepsTheChosenFace(t *testing.T) {
 }
 
 func TestWhiteOnWhiteStaysOpaque(t *testing.T) {
-	s := draw(t, "white on white", 320, 256)
+	t.Parallel()
+	s := draw(t, "white on white", 240, 192)
 	r, err := matting.Cut(s.Image, matting.Options{Faces: s.Faces, Quick: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The shirt, well inside its outline.
 	var solid, all int
-	for y := 220; y < 250; y++ {
-		for x := 100; x < 220; x++ {
+	for y := 165; y < 188; y++ {
+		for x := 75; x < 165; x++ {
 			if s.Alpha.GrayAt(x, y).Y == 255 {
 				all++
 				if r.Cutout.NRGBAAt(x, y).A > 240 {
@@ -101,11 +105,12 @@ func TestWhiteOnWhiteStaysOpaque(t *testing.T) {
 }
 
 func TestPriorLeadsTheCut(t *testing.T) {
-	s := draw(t, "glasses, shelves", 320, 256)
-	// A coarse model: the truth at a tenth of the size, hard.
-	small := image.NewGray(image.Rect(0, 0, 64, 51))
-	for y := range 51 {
-		for x := range 64 {
+	t.Parallel()
+	s := draw(t, "glasses, shelves", 240, 192)
+	// A coarse model: the truth at a fifth of the size, hard.
+	small := image.NewGray(image.Rect(0, 0, 48, 38))
+	for y := range 38 {
+		for x := range 48 {
 			if s.Alpha.GrayAt(x*5+2, y*5+2).Y > 127 {
 				small.SetGray(x, y, color.Gray{255})
 			}
@@ -126,19 +131,20 @@ func TestPriorLeadsTheCut(t *testing.T) {
 }
 
 func TestEdgeColoursAreFreedOfTheBackground(t *testing.T) {
-	s := draw(t, "green screen", 400, 320)
-	clean := scenes.Spill(matting.Clean(s.Image, s.Alpha), s)
-	naive := scenes.Spill(opaque(s.Image), s)
-	t.Logf("colour error on soft pixels: %.1f, untreated %.1f", clean, naive)
-	if clean > naive/2 {
-		t.Errorf("colour error %.1f, untreated %.1f", clean, naive)
+	t.Parallel()
+	for _, name := range []string{"green screen", "hair strands"} {
+		s := draw(t, name, 320, 256)
+		clean := scenes.Spill(matting.Clean(s.Image, s.Alpha), s)
+		naive := scenes.Spill(s.Image, s)
+		// The scenes have noise, which is not removed.
+		if clean > naive/8 || clean > 7 {
+			t.Errorf("%s: colour error %.1f of 255 on soft pixels, untreated %.1f", name, clean, naive)
+		}
 	}
 }
 
-func opaque(m *image.NRGBA) *image.NRGBA { return m }
-
 func TestCutIsReproducible(t *testing.T) {
-	s := draw(t, "bokeh", 200, 160)
+	s := draw(t, "bokeh", 144, 116)
 	var first []byte
 	for _, n := range []int{1, 8} {
 		old := runtime.GOMAXPROCS(n)
@@ -156,16 +162,17 @@ func TestCutIsReproducible(t *testing.T) {
 }
 
 func TestCutDeclines(t *testing.T) {
-	noise := image.NewNRGBA(image.Rect(0, 0, 150, 150))
+	t.Parallel()
+	noise := image.NewNRGBA(image.Rect(0, 0, 90, 90))
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range noise.Pix {
 		noise.Pix[i] = uint8(rng.Uint32()) | uint8(255*(i&3/3))
 	}
-	flat := image.NewNRGBA(image.Rect(0, 0, 150, 150))
+	flat := image.NewNRGBA(image.Rect(0, 0, 90, 90))
 	for i := range flat.Pix {
 		flat.Pix[i] = 200
 	}
-	face := []image.Rectangle{image.Rect(60, 60, 90, 90)}
+	face := []image.Rectangle{image.Rect(36, 36, 54, 54)}
 	for name, tt := range map[string]struct {
 		img  *image.NRGBA
 		o    matting.Options
@@ -195,7 +202,8 @@ func TestCutDeclines(t *testing.T) {
 }
 
 func TestJudgeKnowsNoise(t *testing.T) {
-	s := draw(t, "plain wall", 320, 256)
+	t.Parallel()
+	s := draw(t, "plain wall", 160, 128)
 	if c, why := matting.Judge(s.Alpha, matting.Options{Faces: s.Faces}); c < matting.Accept {
 		t.Errorf("true mask rated %.2f %v", c, why)
 	}
