@@ -73,7 +73,7 @@ func (doctorCmd) Run(e *env) error {
 		say(p.what, p.check(e.ctx), p.mend)
 	}
 	say("data directory "+conf.DataDir, checkDisk(conf.DataDir), "free disk space, or set DATA_DIR to a writable directory")
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	a, err := open(e.ctx, log, conf)
 	say("broker", err, "stop the other process that uses the data directory, or check NATS_URL and NATS_CREDS")
 	if err == nil {

@@ -175,7 +175,7 @@ func files(t *testing.T, dirs ...string) (list []string) {
 			if err == nil && d.Type().IsRegular() && d.Name() != "lock" {
 				list = append(list, path)
 			}
-			return nil //nolint:nilerr // removed meanwhile
+			return nil // removed meanwhile
 		})
 		if err != nil {
 			t.Fatal(err)

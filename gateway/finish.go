@@ -160,7 +160,7 @@ func (g *Gateway) await(w http.ResponseWriter, r *http.Request, task string, cha
 			return true, writeJSON(w, http.StatusOK, v)
 		}
 		if err != nil && !errors.Is(err, status.ErrNotFound) {
-			return false, nil //nolint:nilerr // it is accepted, and that can be said
+			return false, nil // it is accepted, and that can be said
 		}
 		select {
 		case <-changes:

@@ -172,7 +172,7 @@ func (g *Gateway) ownEvents(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if err := out.comment("following"); err != nil {
-		return nil //nolint:nilerr // the client is gone
+		return nil // the client is gone
 	}
 	beat := time.NewTicker(g.conf.Heartbeat)
 	defer beat.Stop()

@@ -433,11 +433,11 @@ func (h *harness) onDisk(t *testing.T, words ...string) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(h.dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
-			return nil //nolint:nilerr // files come and go
+			return nil // files come and go
 		}
 		b, err := os.ReadFile(path)
 		if err != nil {
-			return nil //nolint:nilerr // files come and go
+			return nil // files come and go
 		}
 		for _, w := range words {
 			if strings.Contains(string(b), w) {

@@ -111,7 +111,7 @@ func (b *bench) meterPeers(s programme, got loudness.Stats, speed float64) error
 	}
 	lib := "/usr/lib/x86_64-linux-gnu/libebur128.so.1"
 	if _, err := os.Stat(lib); err != nil {
-		return nil //nolint:nilerr // the peer is optional
+		return nil // the peer is optional
 	}
 	raw := filepath.Join(b.dir, "meter.f32")
 	if err := writeRaw(raw, s.a); err != nil {
@@ -191,7 +191,7 @@ func (b *bench) normalise(s programme) error {
 	b.goal("normalise_"+s.name+"_over_ceiling_dB", peak16(out)-target.TruePeak, "≤0.1")
 	b.goal("normalise_"+s.name+"_xrt", seconds/cpu, "≥30")
 	if _, err := exec.LookPath("ffmpeg"); !b.peers || err != nil {
-		return nil //nolint:nilerr // the peer is optional
+		return nil // the peer is optional
 	}
 	peer, peerCPU, err := b.loudnorm(s.a)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -151,7 +150,7 @@ func serveOurs(ctx context.Context, backend string) error {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // the system cleans up what is left
 	// Like the peers, without a line per request.
-	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(slog.DiscardHandler)
 	b, err := broker.Open(ctx, log, broker.Config{DataDir: filepath.Join(dir, "broker")})
 	if err != nil {
 		return err

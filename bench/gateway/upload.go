@@ -92,7 +92,7 @@ func uploadTo(ctx context.Context, backend string, rounds int) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // the system cleans up what is left
-	b, err := broker.Open(ctx, slog.New(slog.NewTextHandler(io.Discard, nil)), broker.Config{DataDir: filepath.Join(dir, "broker")})
+	b, err := broker.Open(ctx, slog.New(slog.DiscardHandler), broker.Config{DataDir: filepath.Join(dir, "broker")})
 	if err != nil {
 		return err
 	}

@@ -181,7 +181,7 @@ func newBare(b *testing.B, conf broker.Config) *bare {
 		cc, err := c.Consume(func(m jetstream.Msg) {
 			task := m.Subject()[strings.LastIndexByte(m.Subject(), '.')+1:]
 			for _, subject := range []string{"vm." + name + ".ready." + task, next + task} {
-				msg := &nats.Msg{Subject: subject, Header: nats.Header(m.Headers()), Data: m.Data()}
+				msg := &nats.Msg{Subject: subject, Header: m.Headers(), Data: m.Data()}
 				msg.Header = nats.Header{}
 				maps.Copy(msg.Header, m.Headers())
 				if _, err := p.JS.PublishMsg(ctx, msg, jetstream.WithMsgID(subject)); err != nil && ctx.Err() == nil {
@@ -249,7 +249,7 @@ func (p *bare) done(ctx context.Context, task string, often time.Duration) error
 	return poll(ctx, often, func() (bool, error) {
 		e, err := p.Status.Get(ctx, task)
 		if err != nil {
-			return false, nil //nolint:nilerr // not yet
+			return false, nil // not yet
 		}
 		return strings.Contains(string(e.Value()), `"ended"`), nil
 	})

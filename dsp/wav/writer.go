@@ -97,7 +97,7 @@ func (e *Writer) Close() error {
 		return nil // grew beyond 4 GiB: the open-ended header stays right
 	}
 	if _, err := s.Seek(0, io.SeekStart); err != nil {
-		return nil //nolint:nilerr // a pipe that looks seekable; the open-ended header stays right
+		return nil // a pipe that looks seekable; the open-ended header stays right
 	}
 	if _, err := s.Write(head); err != nil {
 		return fmt.Errorf("write wav header: %w", err)

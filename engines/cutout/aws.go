@@ -150,7 +150,7 @@ func SageMakerRefine(cfg aws.Config, endpointName, endpoint string, b *engines.B
 		if in.Image == nil || in.Mask == nil {
 			return Output{}, fmt.Errorf("no picture or mask: %w", engines.ErrInput)
 		}
-		args, _, err := refineArguments(in, sagemakerLimit*3/4-(512<<10))
+		args, err := refineArguments(in, sagemakerLimit*3/4-(512<<10))
 		if err != nil {
 			return Output{}, err
 		}
@@ -168,20 +168,20 @@ func SageMakerRefine(cfg aws.Config, endpointName, endpoint string, b *engines.B
 
 // refineArguments are the seed app's, also used over MCP. limit is for the
 // picture's bytes before base64.
-func refineArguments(in Input, limit int) (map[string]any, image.Point, error) {
+func refineArguments(in Input, limit int) (map[string]any, error) {
 	data, sent, err := toJPEG(in.Image, maxSent, limit)
 	if err != nil {
-		return nil, sent, err
+		return nil, err
 	}
 	mask, err := encodePNG(resizeGray(in.Mask, sent.X, sent.Y))
 	if err != nil {
-		return nil, sent, err
+		return nil, err
 	}
 	return map[string]any{
 		"input_image": base64.StdEncoding.EncodeToString(data),
 		"input_mask":  base64.StdEncoding.EncodeToString(mask),
 		"task":        "segmentation_refinement",
-	}, sent, nil
+	}, nil
 }
 
 type sageMaker struct {

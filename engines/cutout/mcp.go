@@ -65,7 +65,7 @@ func (c MCP) RefineEngine() Engine {
 		if in.Image == nil || in.Mask == nil {
 			return Output{}, fmt.Errorf("no picture or mask: %w", engines.ErrInput)
 		}
-		args, _, err := refineArguments(in, mcpLimit-(400<<10))
+		args, err := refineArguments(in, mcpLimit-(400<<10))
 		if err != nil {
 			return Output{}, err
 		}
@@ -114,7 +114,7 @@ func (c MCP) call(ctx context.Context, tool string, args map[string]any) (*image
 	if err != nil {
 		return nil, fmt.Errorf("connect to MCP server: %w", err)
 	}
-	defer session.Close()
+	defer session.Close() //nolint:errcheck // it is used up
 	found := false
 	for t, err := range session.Tools(ctx, nil) {
 		if err != nil {

@@ -171,7 +171,7 @@ func (c *rembgClient) post(ctx context.Context, target string, data []byte) (*im
 	if err != nil {
 		return nil, fmt.Errorf("ask rembg: %w", err)
 	}
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // read only
 	if res.StatusCode != http.StatusOK {
 		text, _ := readBody(res.Body, 4<<10) // the status is the error; the text only explains it
 		return nil, statusError(res.StatusCode, text)

@@ -39,7 +39,7 @@ func DecodeAudio(ctx context.Context, r io.Reader, lim Limits) (dsp.Audio, Info,
 	if err != nil {
 		return dsp.Audio{}, Info{}, fmt.Errorf("decode audio: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // temporary
 	// ffmpeg runs with / as its directory, and relative TMPDIRs exist.
 	path, err := filepath.Abs(filepath.Join(dir, "input"))
 	if err != nil {
@@ -91,7 +91,7 @@ func decodeWAV(path string, lim Limits) (dsp.Audio, Info, error) {
 	if err != nil {
 		return dsp.Audio{}, Info{}, fmt.Errorf("decode audio: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // read only
 	head, err := wav.NewReader(f)
 	if err != nil {
 		return dsp.Audio{}, Info{}, wavError(err)

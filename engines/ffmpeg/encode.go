@@ -36,7 +36,7 @@ func EncodeMP3(ctx context.Context, w io.Writer, s dsp.Stream) (err error) {
 	if err != nil {
 		return fmt.Errorf("encode mp3: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // temporary
 	path, err := filepath.Abs(filepath.Join(dir, "out.mp3"))
 	if err != nil {
 		return fmt.Errorf("encode mp3: %w", err)
@@ -57,7 +57,7 @@ func EncodeMP3(ctx context.Context, w io.Writer, s dsp.Stream) (err error) {
 	if err != nil {
 		return fmt.Errorf("encode mp3: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // read only
 	if _, err := io.Copy(w, f); err != nil {
 		return fmt.Errorf("encode mp3: %w", err)
 	}
@@ -76,7 +76,7 @@ func RunWithAudio(ctx context.Context, c Cmd, s dsp.Stream) error {
 		w.CloseWithError(made)
 	})
 	err := Run(ctx, c)
-	r.Close() // sets the writer free when the program did not read everything
+	_ = r.Close() // sets the writer free when the program did not read everything
 	wg.Wait()
 	// A pipe that the program closed is reported as the program's end.
 	if made != nil && !errors.Is(made, io.ErrClosedPipe) {

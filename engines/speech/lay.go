@@ -87,11 +87,11 @@ func matched(spans [][2]float64, p text.Piece, written []text.Span) []Word {
 	}
 	at := func(x float64) float64 {
 		for _, s := range spans {
-			if d := s[1] - s[0]; x <= d {
+			d := s[1] - s[0]
+			if x <= d {
 				return s[0] + x
-			} else {
-				x -= d
 			}
+			x -= d
 		}
 		return spans[len(spans)-1][1]
 	}

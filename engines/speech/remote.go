@@ -124,7 +124,7 @@ func (r remote) once(ctx context.Context, c call) ([]byte, string, error) {
 		}
 		return nil, "", because(ctx, err)
 	}
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // read only
 	limit := c.limit
 	if limit == 0 {
 		limit = maxJSON

@@ -42,7 +42,7 @@ type Report struct {
 // be animated, and if not, why. It never fails; a picture without a face gives
 // the reason NoFace.
 func (d *Detector) Analyze(img image.Image) Report {
-	faces, _ := d.detect(img)
+	faces := d.detect(img)
 	r := Report{Faces: faces}
 	if len(faces) == 0 {
 		r.Reasons = []Reason{NoFace}

@@ -108,7 +108,7 @@ func cascade(name string) ([]byte, error) {
 // and certain) first; none is an empty slice. It looks at a copy of at most
 // 640 pixels, so its cost (30–300 ms) hardly depends on the picture's size.
 func (d *Detector) Detect(img image.Image) []Face {
-	found, _ := d.detect(img)
+	found := d.detect(img)
 	return found
 }
 
@@ -121,11 +121,11 @@ const (
 	maxFaces   = 24
 )
 
-// detect also returns how many hits were no plausible face.
-func (d *Detector) detect(img image.Image) (found []Face, rejected int) {
+// detect finds faces, the most prominent first.
+func (d *Detector) detect(img image.Image) (found []Face) {
 	b := img.Bounds()
 	if b.Dx() < 16 || b.Dy() < 16 {
-		return nil, 0
+		return nil
 	}
 	pyr := newPyramid(img)
 	for _, h := range d.search(pyr, b.Dx(), b.Dy()) {
@@ -134,7 +134,6 @@ func (d *Detector) detect(img image.Image) (found []Face, rejected int) {
 		}
 		f, ok := d.refine(pyr, h)
 		if !ok {
-			rejected++
 			continue
 		}
 		again := slices.ContainsFunc(found, func(g Face) bool {
@@ -149,14 +148,12 @@ func (d *Detector) detect(img image.Image) (found []Face, rejected int) {
 	})
 	// beside a certain face, doubtful ones are folds and shadows
 	if len(found) > 1 && found[0].Confidence >= 0.45 {
-		n := len(found)
 		found = append(found[:1], slices.DeleteFunc(found[1:], func(f Face) bool { return f.Confidence < 0.45 })...)
-		rejected += n - len(found)
 	}
 	for i := range found {
 		found[i].Frame.Origin = found[i].Frame.Origin.add(Point{float64(b.Min.X), float64(b.Min.Y)})
 	}
-	return found, rejected
+	return found
 }
 
 func compare(a, b float64) int {

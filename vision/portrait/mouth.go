@@ -71,7 +71,7 @@ func findMouth(im *image.NRGBA, f face.Face, mode MouthMode) *mouth {
 	case MouthSmile:
 		m.smile = true
 	default:
-		m.smile = m.showsTeeth(p, white, top, bot)
+		m.smile = m.showsTeeth(white, top, bot)
 	}
 	raw := darkest(p, luma(m.skin[0], m.skin[1], m.skin[2]))
 	if m.smile {
@@ -135,7 +135,7 @@ func (m *mouth) whiteness(p *patch) *[patchN][seamN]bool {
 
 // showsTeeth: teeth fill a good part of the mouth, and they are not a shine on
 // the lips: they lie in one band with lip colour above and below it.
-func (m *mouth) showsTeeth(p *patch, white *[patchN][seamN]bool, top, bot float64) bool {
+func (m *mouth) showsTeeth(white *[patchN][seamN]bool, top, bot float64) bool {
 	var n, cells, columns float64
 	for i := seamN / 5; i < seamN*4/5; i++ {
 		run := 0

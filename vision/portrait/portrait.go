@@ -184,7 +184,7 @@ func newPainter(o Options, in Input, r *Report) (painter, error) {
 	}
 	switch r.Style {
 	case Talking:
-		return newTalking(o, in, r)
+		return newTalking(o, in, r), nil
 	case Card:
 		return newCard(o, in, r), nil
 	case KenBurns:

@@ -31,7 +31,7 @@ type talking struct {
 	fine   [][4]float32 // texture boxes that are evaluated per pixel
 }
 
-func newTalking(o Options, in Input, r *Report) (*talking, error) {
+func newTalking(o Options, in Input, r *Report) *talking {
 	sc := layOut(in, *r.Face, o.W, o.H)
 	t := &talking{o: o, motion: o.Motion, face: sc.face, lens: newLens()}
 	t.plan = newMotion(in, o.Seed, r)
@@ -58,7 +58,7 @@ func newTalking(o Options, in Input, r *Report) (*talking, error) {
 	t.gw, t.gh = (o.W+cell-1)/cell+1, (o.H+cell-1)/cell+1
 	t.grid = make([]node, t.gw*t.gh)
 	t.cells = make([]uint8, t.gw*t.gh)
-	return t, nil
+	return t
 }
 
 func (t *talking) paint(f *Frame) {

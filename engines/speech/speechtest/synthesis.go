@@ -27,7 +27,7 @@ func (v *Voicevox) hear(phrases []phrase) {
 // synthesis makes the sound of a query: sil, then each phoneme for its frames of
 // 256 samples at 24 kHz, then sil.
 func (v *Voicevox) synthesis(w http.ResponseWriter, r *http.Request) {
-	if _, ok := v.style(w, r); !ok {
+	if !v.style(w, r) {
 		return
 	}
 	var q struct {

@@ -69,7 +69,7 @@ func (v *Voicevox) Handler() http.Handler {
 		reply(w, 200, map[string]any{"brand_name": brand, "default_sampling_rate": 24000, "frame_rate": 93.75})
 	})
 	m.HandleFunc("POST /initialize_speaker", func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := v.style(w, r); ok {
+		if v.style(w, r) {
 			w.WriteHeader(204)
 		}
 	})
@@ -153,18 +153,18 @@ func (v *Voicevox) speakerInfo(w http.ResponseWriter, r *http.Request) {
 	detail(w, 404, "該当する話者が見つかりません")
 }
 
-// style reads the speaker parameter. An unknown one is what the releases make of
+// style says whether the speaker parameter names one. An unknown one is what the releases make of
 // it: an error inside.
-func (v *Voicevox) style(w http.ResponseWriter, r *http.Request) (int, bool) {
+func (v *Voicevox) style(w http.ResponseWriter, r *http.Request) bool {
 	s := r.URL.Query().Get("speaker")
 	if s == "" {
 		missing(w, "query", "speaker")
-		return 0, false
+		return false
 	}
 	id, err := strconv.Atoi(s)
 	if err != nil {
 		detail(w, 422, []any{map[string]any{"loc": []string{"query", "speaker"}, "msg": "Input should be a valid integer", "type": "int_parsing"}})
-		return 0, false
+		return false
 	}
 	known := id >= 0 && id <= 3
 	if v.Aivis {
@@ -172,9 +172,9 @@ func (v *Voicevox) style(w http.ResponseWriter, r *http.Request) (int, bool) {
 	}
 	if !known {
 		detail(w, 500, "Internal Server Error")
-		return 0, false
+		return false
 	}
-	return id, true
+	return true
 }
 
 type phrase struct {
@@ -199,7 +199,7 @@ func (v *Voicevox) audioQuery(w http.ResponseWriter, r *http.Request) {
 		missing(w, "query", "text")
 		return
 	}
-	if _, ok := v.style(w, r); !ok {
+	if !v.style(w, r) {
 		return
 	}
 	v.mu.Lock()
@@ -249,7 +249,7 @@ func (v *Voicevox) audioQuery(w http.ResponseWriter, r *http.Request) {
 
 // moraPitch is high up to the accent and low after it.
 func (v *Voicevox) moraPitch(w http.ResponseWriter, r *http.Request) {
-	if _, ok := v.style(w, r); !ok {
+	if !v.style(w, r) {
 		return
 	}
 	var phrases []phrase
