@@ -82,12 +82,12 @@ func TestAccentedWordsGetSigns(t *testing.T) {
 		t.Errorf("the dictionary stays: %v", err)
 	}
 	var many []text.Entry
-	in := ""
+	var in strings.Builder
 	for i := range rune(mecab.MaxWords + 5) {
 		many = append(many, e(string('一'+i), "か", new(1)))
-		in += string('一' + i)
+		in.WriteString(string('一' + i))
 	}
-	_, signed, done, err = o.accented(Request{Text: in, Words: many})
+	_, signed, done, err = o.accented(Request{Text: in.String(), Words: many})
 	if err != nil || signed[mecab.MaxWords-1].Reading == "か" || signed[mecab.MaxWords].Reading != "か" {
 		t.Errorf("too many words: %v", err)
 	}

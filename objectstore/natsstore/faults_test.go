@@ -639,6 +639,7 @@ func TestBucketIsMadeAnewDuringPut(t *testing.T) {
 }
 
 func TestWrongCredentials(t *testing.T) {
+	t.Parallel()
 	srv, err := server.NewServer(&server.Options{
 		ServerName: "auth", JetStream: true, StoreDir: t.TempDir(), Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true,
 		Users: []*server.User{
@@ -683,9 +684,17 @@ func TestWrongCredentials(t *testing.T) {
 	if _, err := admin.Put(t.Context(), "a", strings.NewReader("abc")); err != nil {
 		t.Fatal(err)
 	}
-	// These rights are enough to read.
-	if got := read(t, open("reader"), "a"); string(got) != "abc" {
+	// These rights are enough to read, and no more.
+	reader := open("reader")
+	if got := read(t, reader, "a"); string(got) != "abc" {
 		t.Errorf("read %q", got)
+	}
+	_, err = reader.Put(t.Context(), "b", strings.NewReader("abc"))
+	if !errors.Is(err, objectstore.ErrConfig) || objectstore.Retryable(err) || !strings.Contains(err.Error(), "ermissions") {
+		t.Errorf("Put without the right = %v, want ErrConfig", err)
+	}
+	if err := admin.Delete(t.Context(), "a"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -166,7 +166,7 @@ func (s *Store) publishMeta(ctx context.Context, name string, data []byte, after
 	ack, err := s.js.PublishMsg(ctx, msg,
 		jetstream.WithExpectLastSequencePerSubject(after), jetstream.WithRetryAttempts(0))
 	if err != nil {
-		return 0, classify(err)
+		return 0, s.denied(classify(err), msg.Subject)
 	}
 	return ack.Sequence, nil
 }

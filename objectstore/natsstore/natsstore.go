@@ -23,6 +23,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -326,7 +327,7 @@ func (s *Store) call(ctx context.Context, verb string, in, out any) error {
 	}
 	msg, err := s.nc.RequestWithContext(ctx, s.api+verb, b)
 	if err != nil {
-		return classify(err)
+		return s.denied(classify(err), s.api+verb)
 	}
 	var failed struct {
 		Error *jetstream.APIError `json:"error"`
@@ -372,6 +373,17 @@ const (
 func isConflict(err error) bool {
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	return ok && (api.ErrorCode == codeWrongLastSequence || api.ErrorCode == codeWrongLastSequenceRaft)
+}
+
+// denied is err, the silence that followed a message on subject, unless the server
+// has said meanwhile that we may not publish there. It says so to the connection,
+// and names the message by its subject only.
+func (s *Store) denied(err error, subject string) error {
+	last := s.nc.LastError()
+	if objectstore.Retryable(err) && errors.Is(last, nats.ErrPermissionViolation) && strings.Contains(last.Error(), strconv.Quote(subject)) {
+		return classify(last)
+	}
+	return err
 }
 
 // classify marks an error of the client or the server with what it means for

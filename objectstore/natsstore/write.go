@@ -53,7 +53,7 @@ func (s *Store) put(ctx context.Context, key string, r io.Reader, onlyNew bool) 
 	w.subject = s.chunkSubject(w.id)
 	committed := false
 	defer func() {
-		if err != nil && !committed && w.sent {
+		if err != nil && !committed && w.sent && !errors.Is(err, nats.ErrPermissionViolation) {
 			w.discard(ctx)
 		}
 	}()
@@ -205,7 +205,7 @@ func (w *writer) wait(ctx context.Context, c *chunk) error {
 		return nil
 	case err := <-c.ack.Err():
 		c.ack = nil
-		return classify(err)
+		return w.s.denied(classify(err), w.subject)
 	case <-w.lost:
 		w.forget()
 		if c.seq != 0 {
