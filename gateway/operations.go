@@ -192,7 +192,7 @@ var (
 		form: []field{
 			{"name", "string", true, "at most 100 characters"},
 			{"language", "string", false, "BCP 47, default ja"},
-			{"audio_samples", "file", true, "1 to 5 recordings of at most 10 MB; an engine may need 3"},
+			{"audio_samples", "file", true, "1 to 5 recordings of at most 10 MB and 1 to 60 s; an engine may need 3"},
 			{"consent", "json", true, "true for one's own voice, or {speaker, basis: self|permission|guardian|licence, statement, scope, expires}"},
 			{"subject", "string", false, "whose voice it is, for DELETE /api/subjects"},
 			{"description", "string", false, "not kept"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -115,7 +116,11 @@ func profileProblem(err error) error {
 const (
 	maxSamples    = 5
 	maxSampleFile = 10_000_000
+	maxRecording  = 60 // seconds
 )
+
+// checkSample is checkAudio for recordings of a voice.
+func checkSample(r io.ReaderAt, size int64) (string, error) { return checkSound(r, size, maxRecording) }
 
 // createProfile is POST /api/voice-clone/create.
 func (g *Gateway) createProfile(w http.ResponseWriter, r *http.Request) (err error) {
@@ -125,7 +130,7 @@ func (g *Gateway) createProfile(w http.ResponseWriter, r *http.Request) (err err
 	}
 	id := g.newTask(r)
 	form, err := g.readForm(w, r, id, map[string]fileField{"audio_samples": {
-		blob: "sample", limit: maxSampleFile, many: maxSamples, check: checkAudio, class: objectstore.Library, folder: "voices",
+		blob: "sample", limit: maxSampleFile, many: maxSamples, check: checkSample, class: objectstore.Library, folder: "voices",
 	}})
 	if err != nil {
 		return err

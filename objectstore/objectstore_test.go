@@ -169,6 +169,37 @@ func TestAs(t *testing.T) {
 	}
 }
 
+type erasing struct {
+	objectstore.Full
+	erased *[]string
+}
+
+func (e erasing) Erase(ctx context.Context, key string) error {
+	*e.erased = append(*e.erased, key)
+	return e.Delete(ctx, key)
+}
+
+func TestErase(t *testing.T) {
+	var erased []string
+	memory := new(storetest.Memory)
+	able := objectstore.Guarded(objectstore.Observe(objectstore.Retry(erasing{memory, &erased}, objectstore.RetryPolicy{}), "x", func(objectstore.Operation) {}),
+		objectstore.NewGuard(func(context.Context) (objectstore.Space, error) { return objectstore.Space{}, nil }, 0, 0, time.Hour))
+	for _, s := range []objectstore.Store{able, memory} {
+		if _, err := memory.Put(t.Context(), "a", strings.NewReader("x")); err != nil {
+			t.Fatal(err)
+		}
+		if err := objectstore.Erase(t.Context(), s, "a"); err != nil {
+			t.Error(err)
+		}
+		if _, err := memory.Stat(t.Context(), "a"); !errors.Is(err, objectstore.ErrNotFound) {
+			t.Errorf("after Erase: %v", err)
+		}
+	}
+	if len(erased) != 1 || erased[0] != "a" {
+		t.Errorf("%q were overwritten, want a once", erased)
+	}
+}
+
 func TestGuard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sp objectstore.Space
