@@ -1,10 +1,13 @@
 package speech
 
 import (
+	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/videomsg/videomsg/dsp"
 	"github.com/videomsg/videomsg/engines"
@@ -104,10 +107,12 @@ func TestOpenVoiceFindsTheProfileOfALostAnswer(t *testing.T) {
 }
 
 func TestOpenVoiceBadAnswersAreErrors(t *testing.T) {
+	empty := base64.StdEncoding.EncodeToString(speechtest.WAV(nil, 22050, 1, 1))
 	for name, fault := range map[string]speechtest.Fault{
 		"html":        {Path: "synthesize", Status: 200, Body: "<html>", Type: "text/html"},
 		"not base64":  {Path: "synthesize", Status: 200, Body: `{"success":true,"audio_data":"!!"}`},
 		"empty sound": {Path: "synthesize", Status: 200, Body: `{"success":true,"audio_data":""}`},
+		"empty WAV":   {Path: "synthesize", Status: 200, Body: `{"success":true,"audio_data":"` + empty + `"}`},
 		"refusal":     {Path: "synthesize", Status: 200, Body: `{"success":false,"error":"no"}`},
 		"half a body": {Path: "synthesize", CutAt: 100},
 		"reset":       {Path: "synthesize", Reset: true},
@@ -121,6 +126,17 @@ func TestOpenVoiceBadAnswersAreErrors(t *testing.T) {
 		if _, err := o.Speak(t.Context(), Request{Text: "はい", Profile: "p"}); err == nil || errors.Is(err, engines.ErrInput) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestOpenVoiceThatNeverAnswersEndsWithTheDeadline(t *testing.T) {
+	fake := &speechtest.OpenVoice{Qwen: true}
+	o := openvoice(t, fake)
+	fake.Add(speechtest.Fault{Hang: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := o.Speak(ctx, Request{Text: "はい", Profile: "p"}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
 	}
 }
 

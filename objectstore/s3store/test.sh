@@ -2,7 +2,7 @@
 # Tests s3store against a real S3 server, versitygw, over http and over https.
 # It starts the server, which scripts/s3server.sh builds once, on free ports.
 #
-#   test.sh -bench   measures bench/objectstore over http instead
+#   test.sh -bench [NAME]   measures bench/objectstore over http instead
 #   S3_SERVER=/path/to/versitygw  use this binary instead of building it
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -49,7 +49,7 @@ plain=http://127.0.0.1:$port
 if [ "${1:-}" = -bench ]; then
 	cd "$here/../../bench/objectstore"
 	export S3_TEST_ENDPOINT=$plain S3_TEST_ACCESS_KEY=testkey S3_TEST_SECRET_KEY=testsecret S3_TEST_REGION=us-west-2
-	go test -count=1 -run '^$' -bench . -benchtime 1x -timeout 20m .
+	go test -count=1 -run '^$' -bench "${2:-.}" -benchtime 1x -timeout 20m .
 	exit
 fi
 start https --cert "$work/cert.pem" --key "$work/key.pem"
