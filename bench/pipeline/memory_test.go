@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -56,11 +57,25 @@ func start(b *testing.B, env []string, program string, args ...string) *os.Proce
 
 const natsServer = "github.com/nats-io/nats-server/v2"
 
-// startNATS runs a nats-server and gives its address.
+// startNATS runs a nats-server and gives its address once it answers.
 func startNATS(b *testing.B, program string) (p *os.Process, url string) {
 	b.Helper()
 	port := freePort(b)
-	return start(b, []string{"GOMEMLIMIT=512MiB"}, program, "-a", "127.0.0.1", "-p", port, "-js", "-sd", b.TempDir()), "nats://127.0.0.1:" + port
+	address := net.JoinHostPort("127.0.0.1", port)
+	p = start(b, []string{"GOMEMLIMIT=512MiB"}, program, "-a", "127.0.0.1", "-p", port, "-js", "-sd", b.TempDir())
+	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Second)
+	defer cancel()
+	if err := poll(ctx, time.Millisecond, func() (bool, error) {
+		var d net.Dialer
+		c, err := d.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return false, nil //nolint:nilerr // not yet
+		}
+		return true, c.Close()
+	}); err != nil {
+		b.Fatal(err)
+	}
+	return p, "nats://" + address
 }
 
 // BenchmarkPipelineMemory runs 100,000 tasks through five stages and the projector
