@@ -44,9 +44,6 @@ func TestMain(m *testing.M) {
 
 func builtBinary(t testing.TB) string {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("drives the built program")
-	}
 	path, err := build()
 	if err != nil {
 		t.Fatal(err)
