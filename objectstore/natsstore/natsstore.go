@@ -291,13 +291,22 @@ func (s *Store) Space(ctx context.Context) (objectstore.Space, error) {
 }
 
 // purge removes the messages of subject, those before sequence below only unless
-// it is 0.
+// it is 0. It asks again for patience: thousands of chunks take the server longer
+// than one call may, and it may restart meanwhile.
 func (s *Store) purge(ctx context.Context, subject string, below uint64) error {
 	req := map[string]any{"filter": subject}
 	if below > 0 {
 		req["seq"] = below
 	}
-	return s.call(ctx, "STREAM.PURGE."+s.stream(), req, nil)
+	for wait := newBackoff(); ; {
+		err := s.call(ctx, "STREAM.PURGE."+s.stream(), req, nil)
+		if !objectstore.Retryable(err) {
+			return err
+		}
+		if werr := wait.sleep(ctx); werr != nil {
+			return errors.Join(werr, err)
+		}
+	}
 }
 
 // deleteMsg removes the message of a sequence, and overwrites it if erase. One

@@ -164,6 +164,7 @@ func (r *reader) fill() error {
 // shift makes the first chunk of the queue the current one, cut to pos..end.
 func (r *reader) shift() error {
 	b := r.queue[0]
+	r.queue[0] = nil // the window may go chunk by chunk
 	r.queue = r.queue[1:]
 	start := r.at
 	r.at += int64(len(b))
