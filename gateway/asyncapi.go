@@ -25,6 +25,7 @@ var eventKinds = []eventKind{
 	{"", events.Failed, "StageFailed", "a stage has given up; its task ends"},
 	{"", events.Retry, "StageRetry", "a stage shall run again after a long delay"},
 	{events.Task, events.Submitted, "TaskSubmitted", "a task was accepted"},
+	{events.Task, events.SubmittedBulk, "TaskSubmittedBulk", "a task was accepted that waits for its turn"},
 	{events.Task, events.CancelAsked, "TaskCancelAsked", "somebody wishes the task to stop"},
 	{events.Task, events.TaskCompleted, "TaskCompleted", "every stage has run"},
 	{events.Task, events.TaskFailed, "TaskFailed", "the task has ended without a result"},
@@ -59,6 +60,9 @@ func asyncDocument(version string, stages []string) ([]byte, error) {
 	for _, k := range eventKinds {
 		// A task's three ends share one subject, so that it can end only once.
 		e := events.Event{Stage: k.stage, Verb: k.verb, Task: "{task}"}
+		if k.verb == events.SubmittedBulk { // of a subject only
+			e.Verb, e.Job.Request.Priority = events.Submitted, events.Bulk
+		}
 		params := taskParam
 		if k.stage == "" {
 			e.Stage = "{stage}"
@@ -107,6 +111,7 @@ func asyncDocument(version string, stages []string) ([]byte, error) {
 						"ce-specversion": object{"const": "1.0"},
 						"ce-id":          header("task-stage-verb, percent-encoded"), "ce-type": header("videomsg.STAGE.VERB"),
 						"ce-source": header("/videomsg"), "ce-subject": header("the task"), "ce-time": header("RFC 3339, UTC"),
+						"ce-datacontenttype": object{"const": "application/json"}, "content-type": object{"const": "application/json"},
 						"ce-dataschema": header("urn:videomsg:job:VERSION"), "ce-slip": header("stages still ahead"), "ce-traceparent": header("W3C trace context"),
 					},
 				},
