@@ -87,7 +87,7 @@ func serve(t testing.TB, role string, env ...string) *process.Running {
 }
 
 func start(t testing.TB, role string, env ...string) (*process.Running, error) {
-	env = append(append(clean(), "PORT=0", "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=5s", "NATS_DECLARE=false"), env...)
+	env = append(append(clean(), "PORT=0", "DATA_DIR="+t.TempDir(), "LOG_LEVEL=WARN", "SHUTDOWN_GRACE=5s", "NATS_DECLARE=false"), env...)
 	return process.Start(t, binary(t), env, prefixed{t.Output(), role}, "--roles", role)
 }
 
@@ -163,7 +163,7 @@ func TestPipelineWithUsers(t *testing.T) {
 	if out, err := run(t, as(s.dir, "gateway", s.url()), "bootstrap"); err == nil {
 		t.Fatalf("the gateway's user may declare:\n%s", out)
 	}
-	early, err := run(t, append(as(s.dir, "status", s.url()), "NATS_DECLARE=false"), "serve", "--roles", "status")
+	early, err := run(t, append(as(s.dir, "status", s.url()), "NATS_DECLARE=false", "DATA_DIR="+t.TempDir()), "serve", "--roles", "status")
 	if err == nil || !strings.Contains(early, "videomsg bootstrap") {
 		t.Errorf("before the declaration: %v\n%s", err, early)
 	}
