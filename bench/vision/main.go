@@ -4,6 +4,7 @@
 //	go run ./bench/vision -out sheets            table and sheets
 //	go run ./bench/vision -peer                  OpenCV's grabCut with the same prior (python3-opencv)
 //	go run ./bench/vision -rss                   peak memory of a 12-megapixel photo
+//	go run ./bench/vision -backgrounds -out DIR  a sheet of every background
 //	go run ./bench/vision -photos DIR -out DIR   photographs of your own, scored against DIR/alpha/NAME.png
 package main
 
@@ -31,6 +32,7 @@ func main() {
 	w := flag.Int("w", 1152, "scene width")
 	h := flag.Int("h", 896, "scene height")
 	dir := flag.String("photos", "", "folder of photographs to cut instead of drawn scenes")
+	presets := flag.Bool("backgrounds", false, "draw every background preset")
 	rss := flag.Bool("rss", false, "measure the peak memory of a 12-megapixel photo")
 	file := flag.String("measure", "", "used by -rss: picture to read and cut")
 	face := flag.String("face", "", "used by -rss: x0,y0,x1,y1")
@@ -41,6 +43,8 @@ func main() {
 		err = measure(os.Stdout, *file, *face)
 	case *dir != "":
 		err = photos(os.Stdout, *dir, *out)
+	case *presets:
+		err = backgrounds(*out)
 	case *rss:
 		err = memory(os.Stdout)
 	case *peer:

@@ -28,20 +28,37 @@ type Config struct {
 	RembgModel  string // REMBG_MODEL
 	RembgRefine string // REMBG_REFINE: "sam" or empty for off
 
+	ONNX ONNXConfig // off without a model
+
 	Client *http.Client // for mcp and rembg; nil is http.DefaultClient
-	// More are engines that this package cannot make in every build (onnx).
-	More []Engine
+}
+
+// ONNXConfig names a model of the user's own that runs in this process. It needs
+// a program built with -tags onnx.
+type ONNXConfig struct {
+	Model   string // IMAGE_ONNX_MODEL: file; empty for off
+	Library string // IMAGE_ONNX_LIB: libonnxruntime, 1.24 or newer
+	Profile string // IMAGE_ONNX_PROFILE: u2net, u2netp, u2net_human_seg, silueta, isnet, birefnet or sinet
+	Threads int    // IMAGE_ONNX_THREADS; 0 is the runtime's choice
 }
 
 // Chains builds the removing and the refining chain. Engines of one server
 // share a breaker. The removing chain ends with local and original unless the
 // order leaves them out; the refining chain ends with the local edge refinement.
+// It fails when an ONNX model is wanted and cannot be loaded.
 func (c Config) Chains() (remove, refine Chain, err error) {
 	order, err := Order(c.Order)
 	if err != nil {
 		return nil, nil, err
 	}
-	have := append([]Engine{Local(), Original()}, c.More...)
+	have := []Engine{Local(), Original()}
+	if c.ONNX.Model != "" {
+		e, err := c.ONNX.engine()
+		if err != nil {
+			return nil, nil, err
+		}
+		have = append(have, e)
+	}
 	improve := []Engine{LocalRefine()}
 	if c.MCPEndpoint != "" {
 		m := MCP{Endpoint: c.MCPEndpoint, Token: c.MCPToken, Remove: c.MCPRemove, Refine: c.MCPRefine, Client: c.Client, Breaker: engines.NewBreaker("mcp")}

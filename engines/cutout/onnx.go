@@ -24,6 +24,15 @@ type ONNX struct {
 	profile ModelProfile
 }
 
+// engine loads the model for as long as the process lives.
+func (c ONNXConfig) engine() (Engine, error) {
+	o, err := OpenONNX(c.Library, c.Model, c.Profile, c.Threads)
+	if err != nil {
+		return Engine{}, err
+	}
+	return o.Engine(), nil
+}
+
 // OpenONNX loads the runtime library and a model. profile is the family: u2net,
 // u2netp, u2net_human_seg, silueta, isnet, birefnet or sinet. threads 0 means
 // the runtime's choice. The library of the first call serves the whole process.

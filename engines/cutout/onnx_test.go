@@ -120,6 +120,17 @@ func TestONNXEngineCutsAGreenScreen(t *testing.T) {
 	}
 }
 
+func TestONNXIsConfigured(t *testing.T) {
+	lib, model := library(t), filepath.Join(t.TempDir(), "model.onnx")
+	if err := os.WriteFile(model, convolution(320, 1, 1, 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	remove, _, err := Config{Order: "onnx", ONNX: ONNXConfig{Model: model, Library: lib, Profile: "u2net"}}.Chains()
+	if err != nil || len(remove.Names()) != 1 {
+		t.Errorf("chain %v, %v", remove.Names(), err)
+	}
+}
+
 func TestONNXRefusals(t *testing.T) {
 	lib := library(t)
 	p, err := profileOf("u2net")
