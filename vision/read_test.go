@@ -474,6 +474,28 @@ func TestPlainPictures(t *testing.T) {
 	}
 }
 
+// A file that is a picture to one program and an archive or a page to another is
+// the picture here, and only that is kept.
+func TestPolyglotsAreJustPictures(t *testing.T) {
+	flat := image.NewNRGBA(image.Rect(0, 0, 64, 64))
+	for i := 0; i < len(flat.Pix); i += 4 {
+		copy(flat.Pix[i:], []uint8{70, 120, 90, 255}) // of one colour, too
+	}
+	for name, data := range map[string][]byte{"JPEG": encodeJPEG(t, flat), "PNG": encodePNG(t, flat)} {
+		for what, tail := range map[string]string{"": "", "ZIP": "PK\x03\x04payload", "page": "<script>payload</script>"} {
+			p, err := Read(append(slices.Clone(data), tail...), Limits{})
+			if err != nil {
+				t.Errorf("%s + %s: %v", name, what, err)
+				continue
+			}
+			near(t, p.Image, 30, 30, color.NRGBA{70, 120, 90, 255}, 2)
+			if bytes.Contains(encodePNG(t, p.Image), []byte("payload")) {
+				t.Errorf("%s + %s survives", name, what)
+			}
+		}
+	}
+}
+
 func TestKeepReduces(t *testing.T) {
 	p, err := Read(encodePNG(t, drawing(960, 640)), Limits{Keep: 96 * 64})
 	if err != nil || p.Image.Rect != image.Rect(0, 0, 96, 64) || !slices.Contains(p.Notes, NoteReduced) {
