@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -81,6 +82,7 @@ func serve(ctx context.Context, log *slog.Logger, conf config, ready func(url st
 		}
 	}()
 	ready("http://" + ln.Addr().String())
+	debug.FreeOSMemory() // what only the start needed
 
 	select {
 	case <-ctx.Done():
