@@ -13,7 +13,7 @@ TEST_PROGRAMS := chromium=chromium nginx=nginx-light curl=curl /usr/share/fonts/
 # Where the race detector has little to see: sounds and pictures are computed, ten
 # times slower under it, and the built program is driven from outside, which it cannot
 # look into. `make race` watches everything.
-COMPUTED := ./dsp/... ./engines/avatar ./engines/cutout/... ./vision/portrait/... ./consumers/image/... ./consumers/voice/... ./consumers/prosody/... ./consumers/bgm/... ./consumers/video/...
+COMPUTED := ./dsp/... ./engines/avatar ./engines/cutout/... ./engines/speech ./vision/portrait/... ./consumers/image/... ./consumers/voice/... ./consumers/prosody/... ./consumers/bgm/... ./consumers/video/...
 DRIVEN := . ./internal/deploytest ./internal/doctest ./internal/webtest ./internal/chaos
 PLAIN = $(DRIVEN) $(COMPUTED)
 # `make check` has vetted everything already.
@@ -40,7 +40,7 @@ build: ## Build the program
 test: setup setup-test build ## Run all tests
 	VIDEOMSG_BINARY=$(CURDIR)/$(BIN) $(TEST) $(PLAIN)
 	$(TEST) -race $(filter-out $(shell $(GO) list $(PLAIN)),$(shell $(GO) list ./...))
-	$(TEST) -race -run 'DID|Lipsync' ./engines/avatar # what speaks with services, several at once
+	$(TEST) -race -run 'DID|Lipsync|Clause|OpenJTalk|Catalogue|Breaker|Profile' ./engines/avatar ./engines/speech # what waits for several at once
 
 .PHONY: race
 race: setup setup-test ## Run all tests under the race detector, half an hour
