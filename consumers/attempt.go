@@ -307,9 +307,7 @@ func (a *attempt) handOn(ctx context.Context, t *Try, res Result, own *run) erro
 	job := a.e.Job.Clone()
 	n := a.note()
 	n.Engine, n.Skipped, n.Cache, n.Credit, n.Remarks, n.Native = res.Engine, res.Skipped, res.Cache, res.Credit, res.Remarks, res.Native
-	for _, s := range res.Fallback {
-		n.Fallback = append(n.Fallback, events.Fallback{Engine: s.Engine, Reason: engines.Reason(s.Err)})
-	}
+	n.Fallback = fallbacks(res.Fallback)
 	for name, b := range res.Blobs {
 		if job.Blobs == nil {
 			job.Blobs = map[string]events.Blob{}
@@ -374,12 +372,22 @@ func (a *attempt) giveUp(ctx context.Context, cause error) error {
 	n := a.note()
 	p := problem(a.st.Name, cause)
 	n.Problem = &p
+	n.Fallback = fallbacks(engines.Skips(cause))
 	job.Notes = append(job.Notes, n)
 	failed := a.after(a.e, events.Failed, job)
 	if err := a.insist(ctx, func(ctx context.Context) error { return a.Publish.Publish(ctx, failed, failedTask(failed)) }); err != nil {
 		return errors.Join(err, a.m.NakWithDelay(time.Second))
 	}
 	return a.m.TermWithReason(clip(cause.Error(), 200))
+}
+
+// fallbacks says for the user which engines did not serve.
+func fallbacks(skips []engines.Skip) []events.Fallback {
+	var out []events.Fallback
+	for _, s := range skips {
+		out = append(out, events.Fallback{Engine: s.Engine, Reason: engines.Reason(s.Err)})
+	}
+	return out
 }
 
 func (a *attempt) note() events.Note {

@@ -42,6 +42,30 @@ type Skip struct {
 	Err    error
 }
 
+// notServed is a skip as an error.
+type notServed struct{ skip Skip }
+
+func (n *notServed) Error() string { return n.skip.Engine + ": " + n.skip.Err.Error() }
+func (n *notServed) Unwrap() error { return n.skip.Err }
+
+// Skips finds in the error of a chain, however wrapped and joined, which engines
+// did not serve and why, in the order tried.
+func Skips(err error) []Skip {
+	switch e := err.(type) { //nolint:errorlint // it looks at each layer itself
+	case *notServed:
+		return []Skip{e.skip}
+	case interface{ Unwrap() error }:
+		return Skips(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		var all []Skip
+		for _, err := range e.Unwrap() {
+			all = append(all, Skips(err)...)
+		}
+		return all
+	}
+	return nil
+}
+
 // Served is a chain's answer.
 type Served[Out any] struct {
 	Out     Out
@@ -63,7 +87,7 @@ func (c Chain[In, Out]) Run(ctx context.Context, in In) (Served[Out], error) {
 			s.Out, s.Engine = out, e.Name
 			return s, nil
 		}
-		err = fmt.Errorf("%s: %w", e.Name, err)
+		err = &notServed{Skip{Engine: e.Name, Err: err}}
 		if ctx.Err() != nil || errors.Is(err, ErrInput) {
 			return s, err
 		}

@@ -136,8 +136,10 @@ func (m *Minute) add(e events.Event) {
 		if n.Engine != "" && n.Cache == "" && !n.Skipped {
 			c.Served = plusOne(c.Served, n.Engine)
 		}
-		for _, f := range n.Fallback {
-			c.Replaced = plusOne(c.Replaced, f.Engine)
+		if e.Verb != events.Failed { // then nobody took their place
+			for _, f := range n.Fallback {
+				c.Replaced = plusOne(c.Replaced, f.Engine)
+			}
 		}
 	}
 	m.Stages[e.Stage] = c

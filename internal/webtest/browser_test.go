@@ -170,7 +170,8 @@ func (b *tab) must(err error) {
 func (b *tab) goTo(path string) {
 	b.t.Helper()
 	b.must(chromedp.Do(b.ctx, chromedp.Navigate(b.base+path)))
-	b.wait(`document.querySelector("main h1") !== null`)
+	// The first screen is there before the app; it is the app that answers.
+	b.wait(`document.querySelector("main h1") && !document.querySelector(".first")`)
 }
 
 // eval gives the value of a JavaScript expression; a promise is awaited.
@@ -272,19 +273,39 @@ func (b *tab) shot(name string) {
 	b.t.Helper()
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	b.must(err)
+	b.keep(name, png)
+}
+
+// whole writes the whole page, beyond the screen, too.
+func (b *tab) whole(name string) {
+	b.t.Helper()
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	b.must(err)
+	b.keep(name, png)
+}
+
+func (b *tab) keep(name string, png []byte) {
+	b.t.Helper()
 	b.must(os.MkdirAll(screenshots, 0o755))
 	b.must(os.WriteFile(filepath.Join(screenshots, name+"-"+b.size.name+".png"), png, 0o600))
 }
 
 var screenshots = filepath.Join("..", "..", "out", "screenshots")
 
-// violations runs axe-core on the page and gives what is serious or worse.
-func (b *tab) violations() []string {
+// violations runs axe-core on the page, all of its rules or one, and gives what is
+// serious or worse.
+func (b *tab) violations(rule string) []string {
 	b.t.Helper()
 	axe, err := os.ReadFile(filepath.Join("testdata", "axe.min.js"))
 	b.must(err)
-	eval[bool](b, string(axe)+"\n;true")
-	raw := eval[string](b, `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations
+	if !eval[bool](b, `"axe" in window`) {
+		eval[bool](b, string(axe)+"\n;true")
+	}
+	only := ""
+	if rule != "" {
+		only = fmt.Sprintf(`, runOnly: [%q]`, rule)
+	}
+	raw := eval[string](b, `axe.run(document, {resultTypes: ["violations"]`+only+`}).then(r => JSON.stringify(r.violations
 		.filter(v => v.impact === "serious" || v.impact === "critical")
 		.map(v => v.id + ": " + v.nodes.slice(0, 4).map(n => n.target.join(" ") + " " + (n.any[0]?.message ?? n.failureSummary)).join("; "))))`)
 	var found []string

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"image"
 	"image/color"
@@ -50,6 +51,11 @@ func run(m *testing.M) (int, error) {
 	}
 	scratch, speechFile = dir, filepath.Join(dir, "speech.wav")
 	defer os.RemoveAll(dir) //nolint:errcheck // temporary
+	// Pages mostly wait, for the service or for sound to be recorded: more of them
+	// than there are processors go side by side, unless somebody says otherwise.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		return 1, err
+	}
 	code := m.Run()
 	stopServices()
 	closeBrowser()
@@ -129,8 +135,26 @@ func recordSpeech() error {
 	if err != nil {
 		return err
 	}
-	const text = `{"text": "おはようございます。今日はとても良い天気ですね。いつもより少しゆっくり、駅まで歩いてみようと思います。"}`
-	req, err := http.NewRequest(http.MethodPost, s.url+"/api/voices/synthesize", strings.NewReader(text)) //nolint:noctx // the test's timeout ends it
+	return speak(s.url, "おはようございます。今日はとても良い天気ですね。いつもより少しゆっくり、駅まで歩いてみようと思います。", speechFile)
+}
+
+// shortSpeech is a file with few words.
+func shortSpeech(t *testing.T, base string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "short.wav")
+	if err := speak(base, "こんにちは、お元気ですか。", path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// speak writes what the service at base makes of a text.
+func speak(base, text, path string) error {
+	body, err := json.Marshal(map[string]string{"text": text})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequest(http.MethodPost, base+"/api/voices/synthesize", bytes.NewReader(body)) //nolint:noctx // the test's timeout ends it
 	if err != nil {
 		return err
 	}
@@ -144,9 +168,9 @@ func recordSpeech() error {
 	defer res.Body.Close() //nolint:errcheck // read only
 	wav, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode != http.StatusOK {
-		return fmt.Errorf("speech for the microphone: %s %.200s %w", res.Status, wav, err)
+		return fmt.Errorf("speak %q: %s %.200s %w", text, res.Status, wav, err)
 	}
-	return os.WriteFile(speechFile, wav, 0o600)
+	return os.WriteFile(path, wav, 0o600)
 }
 
 // troubled is a service whose matting server answers nothing but errors.
@@ -267,6 +291,30 @@ func get[T any](t *testing.T, base, path string) (v T) {
 		t.Fatalf("GET %s: %s: %v", path, res.Status, err)
 	}
 	return v
+}
+
+// made is the service that most tests share and a finished message on it, which
+// none of them may change.
+func made(t *testing.T) (base, id string) {
+	t.Helper()
+	base = use(t, healthy)
+	finished.Do(func() {
+		id := submit(t, base, map[string]string{"text": "こんにちは。", "subject": "試験", "consent": "true"})
+		if v := ended(t, base, id); v.Status == "completed" {
+			finished.id = id
+		} else {
+			t.Errorf("the task is %s: %+v", v.Status, v.Error)
+		}
+	})
+	if finished.id == "" {
+		t.Fatal("there is no finished message to look at")
+	}
+	return base, finished.id
+}
+
+var finished struct {
+	sync.Once
+	id string
 }
 
 type task struct {

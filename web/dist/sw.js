@@ -2,9 +2,10 @@
 // network. What the service says (/api, /health) is never kept.
 "use strict";
 const shell = "videomsg-shell";
+const files = ["/", "/boot.js", "/hello.jpg", "/icon.svg", "/manifest.webmanifest"];
 
 self.addEventListener("install", (e) => {
-  e.waitUntil(caches.open(shell).then((c) => c.addAll(["/", "/icon.svg", "/manifest.webmanifest"])).then(() => self.skipWaiting()));
+  e.waitUntil(caches.open(shell).then((c) => c.addAll(files)).then(() => self.skipWaiting()));
 });
 
 self.addEventListener("activate", (e) => {
@@ -17,6 +18,7 @@ self.addEventListener("fetch", (e) => {
   if (e.request.mode === "navigate") return e.respondWith(page(e.request));
   // The name of a built file changes with its content, so the first copy is good.
   if (url.pathname.startsWith("/assets/")) return e.respondWith(asset(e.request));
+  if (files.includes(url.pathname)) return e.respondWith(newest(e.request));
 });
 
 async function page(request) {
@@ -30,6 +32,18 @@ async function page(request) {
     return answer;
   } catch {
     return (await cache.match("/")) ?? Response.error();
+  }
+}
+
+// newest is a file as the service has it, or as it was when there is no network.
+async function newest(request) {
+  const cache = await caches.open(shell);
+  try {
+    const answer = await fetch(request);
+    if (answer.ok) await cache.put(request, answer.clone());
+    return answer;
+  } catch {
+    return (await cache.match(request)) ?? Response.error();
   }
 }
 

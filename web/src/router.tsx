@@ -1,10 +1,8 @@
 // The app's addresses are real ones: each can be opened, reloaded and sent.
-import { type AnchorHTMLAttributes, useEffect, useState, useSyncExternalStore } from "react";
+import { type AnchorHTMLAttributes, useSyncExternalStore } from "react";
 
 const listeners = new Set<() => void>();
 const tell = () => listeners.forEach((f) => f());
-
-window.addEventListener("popstate", tell);
 
 export function navigate(to: string, opts: { replace?: boolean } = {}) {
   if (to === location.pathname + location.search) return;
@@ -17,9 +15,14 @@ export function usePath(): string {
   return useSyncExternalStore(
     (f) => {
       listeners.add(f);
-      return () => listeners.delete(f);
+      addEventListener("popstate", f);
+      return () => {
+        listeners.delete(f);
+        removeEventListener("popstate", f);
+      };
     },
     () => location.pathname + location.search,
+    () => "/",
   );
 }
 
@@ -39,15 +42,16 @@ export function Link({ to, ...rest }: { to: string } & AnchorHTMLAttributes<HTML
 
 // useOnline follows what the browser thinks of its connection.
 export function useOnline(): boolean {
-  const [on, setOn] = useState(navigator.onLine);
-  useEffect(() => {
-    const f = () => setOn(navigator.onLine);
-    addEventListener("online", f);
-    addEventListener("offline", f);
-    return () => {
-      removeEventListener("online", f);
-      removeEventListener("offline", f);
-    };
-  }, []);
-  return on;
+  return useSyncExternalStore(
+    (f) => {
+      addEventListener("online", f);
+      addEventListener("offline", f);
+      return () => {
+        removeEventListener("online", f);
+        removeEventListener("offline", f);
+      };
+    },
+    () => navigator.onLine,
+    () => true,
+  );
 }

@@ -1,6 +1,7 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
 import { ApiError, setApiLanguage } from "../api/client";
 import { en } from "./en";
+import { keep, kept } from "../kept";
 import { ja, type Words } from "./ja";
 
 export type Lang = "ja" | "en";
@@ -15,12 +16,12 @@ const words: Record<Lang, Words> = { ja, en };
 const Context = createContext<I18n>({ lang: "ja", t: ja, setLang: () => {} });
 const key = "videomsg.lang";
 
-export function I18nProvider({ children }: { children: ReactNode }) {
-  const [lang, setLang] = useState<Lang>(() => (localStorage.getItem(key) === "en" ? "en" : "ja"));
+export function I18nProvider({ initial, children }: { initial?: Lang; children: ReactNode }) {
+  const [lang, setLang] = useState<Lang>(() => initial ?? (kept(key) === "en" ? "en" : "ja"));
   setApiLanguage(lang);
   useEffect(() => {
     document.documentElement.lang = lang;
-    localStorage.setItem(key, lang);
+    keep(key, lang);
   }, [lang]);
   const value = useMemo(() => ({ lang, t: words[lang], setLang }), [lang]);
   return <Context.Provider value={value}>{children}</Context.Provider>;

@@ -17,15 +17,12 @@ type Action =
   | { do: "event"; seq: number; event: CloudEvent; id: string }
   | { do: "progress"; p: Progress }
   | { do: "connected"; on: boolean }
-  | { do: "error"; error: ApiError }
-  | { do: "reset" };
+  | { do: "error"; error: ApiError };
 
 const nothing: LiveTask = { task: null, connected: false, error: null };
 
 function step(s: LiveTask, a: Action): LiveTask {
   switch (a.do) {
-    case "reset":
-      return nothing;
     case "load":
       return { ...s, task: a.task, error: null };
     case "event": {
@@ -41,10 +38,11 @@ function step(s: LiveTask, a: Action): LiveTask {
   }
 }
 
-export function useTask(id: string): LiveTask {
+// useTask follows a task. What the service says in words is in the reader's language,
+// so another one asks anew.
+export function useTask(id: string, lang: string): LiveTask {
   const [state, dispatch] = useReducer(step, nothing);
   useEffect(() => {
-    dispatch({ do: "reset" });
     let stopped = false;
     let source: EventSource | undefined;
     let retry: ReturnType<typeof setTimeout> | undefined;
@@ -101,6 +99,6 @@ export function useTask(id: string): LiveTask {
       clearTimeout(retry);
       source?.close();
     };
-  }, [id]);
+  }, [id, lang]);
   return state;
 }

@@ -53,5 +53,6 @@ export function usePlaying(): Playing {
       return () => listeners.delete(f);
     },
     () => now,
+    () => now,
   );
 }

@@ -154,31 +154,34 @@ export function Create({ from }: { from: string | null }) {
           {restored && <p className="notice ok" role="status">{t.create.rerunNotice}</p>}
           <Photo photo={photo} url={photoURL} look={look} face={draft.face} error={problems.photo} onPhoto={(f) => { setPhoto(f); set({ face: 0 }); setProblems((p) => ({ ...p, photo: undefined })); }} onFace={(face) => set({ face })} />
           <Message text={draft.text} language={draft.language} languages={languages} error={problems.text} own={draft.own} audio={audio} onOwn={(own) => set({ own })} onAudio={(a) => { setAudio(a); if (a) setProblems((p) => ({ ...p, text: undefined })); }} onText={(text) => { set({ text }); if (problems.text) setProblems((p) => ({ ...p, text: undefined })); }} onLanguage={(language) => set({ language, voice: "" })} sampleURL={sampleURL} onWords={() => setDictionary((n) => n + 1)} />
-          {!draft.own && <Voice voices={voices.items} failed={voices.failed} profiles={profiles.items} value={draft.voice} language={draft.language} onChange={(voice) => set({ voice })} />}
+          {!draft.own && <Voice voices={voices.items} failed={voices.failed} loading={voices.loading} profiles={profiles.items} value={draft.voice} language={draft.language} onChange={(voice) => set({ voice })} />}
           <Feeling draft={draft} dictionary={dictionary} set={set} />
           <Music tracks={[...tracks.items, ...added]} value={draft.music} volume={draft.volume} onChange={(music) => set({ music })} onVolume={(volume) => set({ volume })} onAdded={(x) => { setAdded((a) => [...a, x]); set({ music: x.id }); }} />
+          <section className="card stack" aria-labelledby="h-extras">
+            <h2 id="h-extras"><Icon name="list" />{t.create.extras}</h2>
+            <Choice name="captions" legend={t.create.captions} look="segments" value={draft.captions} onChange={(captions) => set({ captions })} options={Object.entries(t.create.captionChoices).map(([value, label]) => ({ value, label }))} />
+            <div>
+              <label className="label" htmlFor="subject">{t.create.to}</label>
+              <input id="subject" type="text" maxLength={200} placeholder={t.create.toHint} value={draft.subject} onChange={(e) => set({ subject: e.target.value })} />
+            </div>
+          </section>
         </div>
         <div className="create-side">
           <section className="card stack" aria-labelledby="h-finish">
             <h2 id="h-finish"><Icon name="sparkle" />{t.create.finish}</h2>
             {preview}
             {looks}
-            <Choice name="captions" legend={t.create.captions} look="segments" value={draft.captions} onChange={(captions) => set({ captions })} options={Object.entries(t.create.captionChoices).map(([value, label]) => ({ value, label }))} />
-            <div>
-              <label className="label" htmlFor="subject">{t.create.to}</label>
-              <input id="subject" type="text" maxLength={200} placeholder={t.create.toHint} value={draft.subject} onChange={(e) => set({ subject: e.target.value })} />
-            </div>
-            <p className="muted"><small>{t.create.aiLabel}</small></p>
             <div className="go">
               <label className="check">
                 <input id="consent" type="checkbox" checked={draft.consent} aria-describedby="consent-error" onChange={(e) => { set({ consent: e.target.checked }); setProblems((p) => ({ ...p, consent: undefined })); }} />
                 <span>{t.create.consent}</span>
               </label>
               <p id="consent-error" className="error" role={problems.consent ? "alert" : undefined}>{problems.consent}</p>
-            <button className="primary big" disabled={sending !== null}>
-              {sending === null ? <><Icon name="sparkle" />{t.create.go}</> : <><span className="spin" aria-hidden="true" />{sending < 100 ? t.create.sendingPercent(sending) : t.create.sending}</>}
-            </button>
-            {problems.other && <p className="notice bad" role="alert"><Icon name="alert" size={20} />{problems.other}</p>}
+              <button className="primary big" disabled={sending !== null}>
+                {sending === null ? <><Icon name="sparkle" />{t.create.go}</> : <><span className="spin" aria-hidden="true" />{sending < 100 ? t.create.sendingPercent(sending) : t.create.sending}</>}
+              </button>
+              <p className="muted fine">{t.create.aiLabel}</p>
+              {problems.other && <p className="notice bad" role="alert"><Icon name="alert" size={20} />{problems.other}</p>}
             </div>
           </section>
         </div>

@@ -8,6 +8,7 @@ import { Play } from "../../ui/Play";
 interface Props {
   voices: VoiceEntry[];
   failed: boolean;
+  loading: boolean;
   profiles: Profile[];
   value: string;
   language: string;
@@ -17,7 +18,7 @@ interface Props {
 
 const shownAtFirst = 6;
 
-export function Voice({ voices, failed, profiles, value, language, onChange }: Props) {
+export function Voice({ voices, failed, loading, profiles, value, language, onChange }: Props) {
   const { t } = useI18n();
   const [sentence, setSentence] = useState("");
   const [all, setAll] = useState(false);
@@ -46,7 +47,9 @@ export function Voice({ voices, failed, profiles, value, language, onChange }: P
   return (
     <section className="card stack" aria-labelledby="h-voice">
       <h2 id="h-voice"><Icon name="mic" />{t.create.voice}</h2>
-      {failed || options.length === 0 ? (
+      {loading ? (
+        <div className="waiting" role="status"><span className="visually-hidden">{t.loading}</span>{[1, 2, 3, 4].map((i) => <span key={i} aria-hidden="true" />)}</div>
+      ) : failed || options.length === 0 ? (
         <p className="muted">{t.create.noVoices}</p>
       ) : (
         <>

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { ApiError, call } from "../../api/client";
 import type { DeadLetter } from "../../api/types";
 import { explain, formatDate, formatSeconds, useI18n } from "../../i18n";
+import { keep, kept } from "../../kept";
 import { Link } from "../../router";
 import { Icon } from "../../ui/Icon";
 import { count, type Ops as Data, rate, useOps } from "./data";
@@ -17,7 +18,7 @@ export default function Ops({ role }: { role?: string }) {
   const [deadState, setDeadState] = useState("open");
   const ops = useOps(deadState);
   const viewer = role === "viewer";
-  const [chosen, setChosen] = useState(() => localStorage.getItem(lockKey) === "1" || new URLSearchParams(location.search).has("readonly"));
+  const [chosen, setChosen] = useState(() => kept(lockKey) === "1" || new URLSearchParams(location.search).has("readonly"));
   const locked = viewer || chosen;
   const [problem, setProblem] = useState("");
   const [told, setTold] = useState("");
@@ -44,7 +45,7 @@ export default function Ops({ role }: { role?: string }) {
       <div className="page-head ops-head">
         <h1>{t.ops.title}</h1>
         {viewer ? <span className="chip">{t.ops.viewer}</span> : <label className="check">
-          <input id="read-only" type="checkbox" checked={locked} onChange={(e) => { setChosen(e.target.checked); localStorage.setItem(lockKey, e.target.checked ? "1" : ""); }} />
+          <input id="read-only" type="checkbox" checked={locked} onChange={(e) => { setChosen(e.target.checked); keep(lockKey, e.target.checked ? "1" : ""); }} />
           <span>{t.ops.readOnly}</span>
         </label>}
       </div>
@@ -127,15 +128,15 @@ function Stages({ ops, locked, act }: { ops: Data; locked: boolean; act: Act }) 
             {ops.stages.map((s) => (
               <tr key={s.name} data-stage={s.name}>
                 <th scope="row">{t.task.stages[s.name] ?? s.name}<small className="muted mono"> {s.name}</small></th>
-                <td>{s.pending}</td>
-                <td>{s.in_flight}</td>
-                <td>{rate(ops.minutes, s.name).toFixed(1)}</td>
-                <td>{s.oldest_age > 0 ? t.seconds(formatSeconds(s.oldest_age)) : "–"}</td>
-                <td>{s.redelivered}</td>
-                <td>{places(s.name)}<small className="muted"> ({t.ops.idle(s.waiting)})</small></td>
-                <td><span className={`chip ${s.paused ? "warn" : "ok"}`}>{s.paused ? t.ops.paused : t.ops.active}</span></td>
+                <td data-label={t.ops.pending}>{s.pending}</td>
+                <td data-label={t.ops.running}>{s.in_flight}</td>
+                <td data-label={t.ops.rate}>{rate(ops.minutes, s.name).toFixed(1)}</td>
+                <td data-label={t.ops.oldest}>{s.oldest_age > 0 ? t.seconds(formatSeconds(s.oldest_age)) : "–"}</td>
+                <td data-label={t.ops.retries}>{s.redelivered}</td>
+                <td data-label={t.ops.workers}>{places(s.name)}<small className="muted"> ({t.ops.idle(s.waiting)})</small></td>
+                <td data-label={t.ops.state}><span className={`chip ${s.paused ? "warn" : "ok"}`}>{s.paused ? t.ops.paused : t.ops.active}</span></td>
                 {!locked && (
-                  <td>
+                  <td className="act">
                     {s.paused ? (
                       <button type="button" className="ghost" aria-label={`${t.ops.resume} ${s.name}`} onClick={() => void act(`/api/admin/stages/${s.name}/resume`, "POST", t.ops.resume)}><Icon name="play" size={18} />{t.ops.resume}</button>
                     ) : (

@@ -83,7 +83,7 @@ export default function DebugPage({ id }: { id: string }) {
           <output htmlFor="at">{chosen && `+${formatSeconds((Date.parse(chosen.event.time) - start) / 1000)} s`}</output>
           <input id="at" type="range" min={1} max={Math.max(1, events.length)} step={1} value={n || 1} aria-valuetext={chosen ? `${n}: ${chosen.event.type}` : ""} onChange={(e) => setAt(Number(e.target.value))} />
         </div>
-        <p className="row"><span className="chip accent" data-testid="state-then">{task.status}</span><strong>{Math.round(task.percent)}%</strong>{task.error && <span className="chip bad">{task.error.code}</span>}</p>
+        <p className="row"><span className={`chip ${task.status === "completed" ? "ok" : task.status === "failed" ? "bad" : "accent"}`} data-testid="state-then">{task.status}</span><strong>{Math.round(task.percent)}%</strong>{task.error && <span className="chip bad">{task.error.code}</span>}</p>
         <Steps task={task} live={false} />
         <Fallbacks task={task} />
         {canRerun && (

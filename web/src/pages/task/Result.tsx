@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "react";
+import { ApiError, call } from "../../api/client";
 import type { Artifact, Task } from "../../api/types";
-import { formatSeconds, useI18n } from "../../i18n";
+import { explain, formatSeconds, useI18n } from "../../i18n";
 import { Link } from "../../router";
 import { downloadURL } from "../../task/fold";
 import { Icon } from "../../ui/Icon";
@@ -16,9 +17,28 @@ function extension(type: string): string {
   return known[type.split(";")[0] ?? ""] ?? "bin";
 }
 
+const week = 7 * 24 * 3600;
+
+// linkTo makes an address at which whoever has it can watch, for a week, without
+// being known here.
+async function linkTo(task: string, signal?: AbortSignal): Promise<string> {
+  const r = await call(`/api/tasks/${task}/links`, { json: { expires_in: week }, signal });
+  const { url } = (await r.json()) as { url: string };
+  return new URL(url, location.origin).href;
+}
+
+// shared is what the browser's own sheet passes on.
+async function shared(task: string, address: string, name: string, title: string, signal?: AbortSignal): Promise<ShareData> {
+  const type = name.endsWith(".mp4") ? "video/mp4" : "";
+  if (!navigator.canShare?.({ files: [new File([], name, { type })] })) return { title, url: await linkTo(task, signal) };
+  const b = await (await call(address, { signal })).blob();
+  return { title, files: [new File([b], name, { type: b.type || type })] };
+}
+
 export function Result({ task }: { task: Task }) {
   const { t, lang } = useI18n();
-  const [copied, setCopied] = useState(false);
+  const [link, setLink] = useState("");
+  const [problem, setProblem] = useState("");
   const [sharing, setSharing] = useState(false);
   const artifacts = useMemo(() => artifactsOf(task), [task]);
   const find = (name: string) => artifacts.find((a) => a.name === name);
@@ -29,41 +49,50 @@ export function Result({ task }: { task: Task }) {
   const sound = find("mp3") ?? find("mix") ?? find("prosody") ?? find("speech");
   const took = task.finished_at ? (Date.parse(task.finished_at) - Date.parse(task.created_at)) / 1000 : 0;
   const title = task.subject || t.task.shareTitle;
-  const file = `${(task.subject || "videomsg").replace(/[\\/:*?"<>|]/g, "")}.mp4`;
+  const file = `${(task.subject || "videomsg").replace(/[\\/:*?"<>|]/g, "")}.${isVideo ? "mp4" : extension((sound ?? find("image"))?.content_type ?? "")}`;
 
-  // Sharing must follow the tap at once, or iOS refuses; so the file is fetched
-  // before anybody taps.
-  const ready = useRef<Promise<File> | null>(null);
+  const canShare = typeof navigator.share === "function";
+  const prepared = useRef<ShareData | null>(null);
   useEffect(() => {
-    if (typeof navigator.share !== "function") return;
+    // Sharing must follow the tap at once, or iOS refuses; so what is shared is
+    // there before anybody taps: the file where a browser passes files on, else a
+    // link to it.
+    if (!canShare) return;
     const abort = new AbortController();
-    const p = fetch(main, { signal: abort.signal }).then((r) => r.blob()).then((b) => new File([b], file, { type: b.type || "video/mp4" }));
-    p.catch(() => {
-      ready.current = null; // it is fetched when it is wanted
-    });
-    ready.current = p;
-    return () => abort.abort();
-  }, [main, file]);
+    shared(task.task_id, main, file, title, abort.signal).then(
+      (data) => (prepared.current = data),
+      () => {
+        // it is made when it is wanted
+      },
+    );
+    return () => {
+      prepared.current = null;
+      abort.abort();
+    };
+  }, [canShare, task.task_id, main, file, title]);
 
   async function share() {
     setSharing(true);
     try {
-      const f = await (ready.current ?? fetch(main).then((r) => r.blob()).then((b) => new File([b], file, { type: b.type || "video/mp4" })));
-      if (navigator.canShare?.({ files: [f] })) await navigator.share({ files: [f], title });
-      else if (navigator.share) await navigator.share({ title, url: location.href });
-      else await copy();
-    } catch {
-      // the person closed the sheet
+      await navigator.share(prepared.current ?? (await shared(task.task_id, main, file, title)));
+    } catch (e) {
+      // Who closes the sheet changes their mind; that is no error.
+      if (!(e instanceof DOMException && e.name === "AbortError")) setProblem(explain(t, e));
     } finally {
       setSharing(false);
     }
   }
   async function copy() {
-    await navigator.clipboard.writeText(location.href);
-    setCopied(true);
-    setTimeout(() => setCopied(false), 2500);
+    try {
+      const url = await linkTo(task.task_id);
+      setLink(url);
+      setProblem("");
+      await navigator.clipboard?.writeText(url);
+    } catch (e) {
+      // A clipboard that is closed to us leaves the link to be copied by hand.
+      if (e instanceof ApiError) setProblem(explain(t, e));
+    }
   }
-  const canShare = typeof navigator.share === "function";
   return (
     <section className="card stack result" aria-labelledby="h-task">
       <div className="result-head">
@@ -72,7 +101,10 @@ export function Result({ task }: { task: Task }) {
       </div>
       {task.subject && <p className="muted">{task.subject}</p>}
       {isVideo ? (
-        <video id="result-video" controls playsInline preload="metadata" src={main} poster={poster?.url} aria-label={title}>
+        <video id="result-video" controls playsInline preload="metadata" src={main} poster={poster?.url} aria-label={title} onLoadedMetadata={(e) => {
+          const v = e.currentTarget;
+          if (v.videoWidth) v.style.setProperty("--ratio", String(v.videoWidth / v.videoHeight));
+        }}>
           {vtt && <track kind="captions" src={vtt.url} srcLang={lang} label={t.task.captions} default />}
         </video>
       ) : sound ? (
@@ -82,11 +114,21 @@ export function Result({ task }: { task: Task }) {
       ) : null}
       {task.user_data && <p className="message-text">{task.user_data}</p>}
       <div className="row result-actions">
-        {canShare && <button type="button" className="primary" disabled={sharing} onClick={() => void share()}><Icon name="share" size={20} />{t.task.share}</button>}
+        {canShare && <button type="button" id="share" className="primary" disabled={sharing} onClick={() => void share()}><Icon name="share" size={20} />{t.task.share}</button>}
         <a className={canShare ? "secondary" : "primary"} href={main} download={file}><Icon name="download" size={20} />{t.task.download}</a>
-        {!canShare && <button type="button" className="secondary" onClick={() => void copy()}><Icon name="link" size={20} />{copied ? t.task.copied : t.task.copyLink}</button>}
+        <button type="button" className="secondary" onClick={() => void copy()}><Icon name="link" size={20} />{t.task.copyLink}</button>
         <Link className="secondary" to={`/?from=${task.task_id}`}><Icon name="edit" size={20} />{t.task.reuse}</Link>
       </div>
+      {link && (
+        <div className="notice ok link-made">
+          <Icon name="check" size={20} />
+          <div className="grow">
+            <p role="status">{t.task.copied}</p>
+            <input type="text" id="link" readOnly aria-label={t.task.link} value={link} onFocus={(e) => e.target.select()} />
+          </div>
+        </div>
+      )}
+      {problem && <p className="error" role="alert">{problem}</p>}
       <Fallbacks task={task} />
       <p className="muted"><small>{t.task.synthetic}{task.credits?.length ? t.task.credits(task.credits.join(lang === "ja" ? "、" : ", ")) : ""}</small></p>
       <details>

@@ -62,16 +62,17 @@ export function Steps({ task, live }: { task: Task; live: boolean }) {
   );
 }
 
-// Fallbacks says which engines were replaced, and why.
+// Fallbacks says which engines did not serve, and why.
 export function Fallbacks({ task }: { task: Task }) {
   const { t } = useI18n();
-  const lines = task.stages.flatMap((s) => (s.fallback_from ?? []).map((f) => ({ stage: s.name, text: t.task.instead(f.engine, t.task.reasons[f.reason] ?? f.reason) })));
+  const lines = task.stages.flatMap((s) => (s.fallback_from ?? []).map((f) => ({ stage: s.name, text: (s.state === "failed" ? t.task.because : t.task.instead)(f.engine, t.task.reasons[f.reason] ?? f.reason) })));
   if (!lines.length) return null;
+  const failed = task.stages.some((s) => s.state === "failed" && s.fallback_from?.length);
   return (
     <div className="notice">
       <Icon name="alert" size={20} />
       <div className="grow">
-        <strong>{t.task.insteadTitle}</strong>
+        <strong>{failed ? t.task.becauseTitle : t.task.insteadTitle}</strong>
         <ul className="fallbacks">
           {lines.map((l, i) => (
             <li key={i}><span className="chip">{t.task.stages[l.stage] ?? l.stage}</span> {l.text}</li>

@@ -12,8 +12,8 @@ import { Fallbacks, Steps, useNow } from "./Steps";
 import "../../styles/task.css";
 
 export default function TaskPage({ id }: { id: string }) {
-  const { t } = useI18n();
-  const { task, connected, error } = useTask(id);
+  const { t, lang } = useI18n();
+  const { task, connected, error } = useTask(id, lang);
   if (!task) {
     return (
       <main id="main" className="page narrow center" tabIndex={-1}>
@@ -133,12 +133,12 @@ function Ended({ task }: { task: Task }) {
           <div className="grow">
             {stage && <strong>{t.task.stages[stage] ?? stage}：</strong>}
             {own ?? task.error.detail}
-            <p className="reason muted"><small>{own ? `${task.error.detail} ` : ""}{task.error.code}</small></p>
+            <p className="reason muted mono">{task.error.code}</p>
           </div>
         </div>
       )}
-      <Steps task={task} live={false} />
       <Fallbacks task={task} />
+      <Steps task={task} live={false} />
       {problem && <p className="error" role="alert">{problem}</p>}
       <div className="row">
         <button type="button" className="primary" onClick={() => void again()}><Icon name="redo" size={20} />{t.task.retry}</button>

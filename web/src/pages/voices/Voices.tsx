@@ -105,7 +105,7 @@ function Make({ onMade }: { onMade: () => void }) {
   const [problem, setProblem] = useState("");
   const upload = useRef<HTMLInputElement>(null);
   const ready = samples.filter((s): s is Sample => s !== null);
-  const statement = t.voices.statement(basis === "self" ? name || t.voices.myself : speaker || t.voices.person);
+  const statement = t.voices.statement(basis === "self" ? name : speaker || t.voices.person);
 
   function put(i: number, s: Sample | null) {
     setSamples((old) => old.map((x, j) => (j === i ? s : x)));
