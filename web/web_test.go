@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -112,11 +113,21 @@ func TestPageNamesFilesThatExist(t *testing.T) {
 	}
 	page := get("/")
 	found := 0
-	for part := range strings.SplitSeq(page, `"`) {
-		if strings.HasPrefix(part, "/") && len(part) > 1 {
-			get(part)
-			found++
+	for _, m := range regexp.MustCompile(`(?:href|src)="(/[^"]+)"`).FindAllStringSubmatch(page, -1) {
+		if strings.HasPrefix(m[1], "/api/") {
+			t.Errorf("the page asks the service for %s before anybody is known", m[1])
+			continue
 		}
+		get(m[1])
+		found++
+	}
+	for _, id := range []string{"first-ja", "first-en"} {
+		if !strings.Contains(page, `<template id="`+id+`"><div class="first" inert>`) {
+			t.Errorf("the page lacks %s, the first screen", id)
+		}
+	}
+	if strings.Contains(page, ` style="`) {
+		t.Error("the page has styles that its own policy forbids")
 	}
 	if found < 4 {
 		t.Errorf("the page names %d files", found)

@@ -47,7 +47,7 @@ func TestLargestContentfulPaintOnASlowProcessor(t *testing.T) {
 	})
 	const limit = 1000
 	best := 1e9
-	for try := 0; try < 10 && best >= limit/2; try++ { // the page's own cost is the least seen on a machine that does much else
+	for try := 0; try < 10 && best >= limit; try++ { // the page's own cost is the least seen on a machine that does much else
 		b.goTo("/")
 		// Nothing larger comes once the app has taken over and all pictures are there.
 		b.wait(`window.lcp > 0 && document.querySelector(".swatches img") && [...document.images].every(i => i.complete || i.loading === "lazy")`)

@@ -12,5 +12,5 @@ export function draw(lang: Lang): string {
       <App />
     </I18nProvider>,
   );
-  return `<div class="first" inert>${html.replace(/ style="[^"]*"/g, "").replace(/<img src="\/api\/[^>]*>/g, "")}</div>`;
+  return `<div class="first" inert>${html.replace(/ style="[^"]*"/g, "").replace(/<(img|link) [^>]*"\/api\/[^>]*>/g, "")}</div>`;
 }
