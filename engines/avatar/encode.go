@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/videomsg/videomsg/engines"
@@ -127,7 +129,8 @@ var errEncoder = errors.New("the encoder has ended")
 // args is the command line. Sizes and colours are said for input and output.
 func (e *encoder) args(w, h int) []string {
 	fps := e.job.fps()
-	args := []string{"-hide_banner", "-nostdin", "-v", "error", "-y"}
+	// Without -xerror, ffmpeg 5 is content with a file that the disk had no room for.
+	args := []string{"-hide_banner", "-nostdin", "-v", "error", "-y", "-xerror"}
 	args = append(args, "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", fmt.Sprintf("%dx%d", w, h), "-r", strconv.Itoa(fps))
 	args = append(args, bt709...)
 	args = append(args, "-i", "pipe:0", "-protocol_whitelist", "file", "-f", "wav", "-i", e.job.Sound)
@@ -227,7 +230,11 @@ func blameEncoder(err error) error {
 	case errors.Is(err, ErrBadVideo):
 		return engines.WithReason(err, "the finished video was not as it should be")
 	}
-	if _, ok := errors.AsType[*ffmpeg.ExitError](err); ok {
+	exit, ok := errors.AsType[*ffmpeg.ExitError](err)
+	if errors.Is(err, syscall.ENOSPC) || ok && strings.Contains(exit.Stderr, "No space left on device") {
+		return engines.WithReason(err, "there was no room on the disk for the video")
+	}
+	if ok {
 		return engines.WithReason(err, "the video could not be encoded")
 	}
 	return err

@@ -101,10 +101,12 @@ func (e *eye) cover(l *layer, fr face.Frame, up float64) {
 			if dv < 0 {
 				tall = up
 			}
-			r := math.Pow(math.Abs(du/wide), 2.8) + math.Pow(math.Abs(dv/tall), 2.8)
+			beside, above := math.Pow(math.Abs(du/wide), 2.8), math.Pow(math.Abs(dv/tall), 2.8)
+			r := beside + above
 			k := j*w + i
 			inside[k] = r < 1
-			e.fa[k] = float32(1 - step(0.5, 1.0, r))
+			// The fold of the lid may stay, the lashes' outer ends may not.
+			e.fa[k] = float32(1 - step(lerp(0.5, 0.72, beside/(r+1e-9)), 1.0, r))
 			ch[0][k] = float32(l.y.p[y*l.y.w+x])
 			ch[1][k], ch[2][k] = l.c.pair((float32(x)+0.5)/2, (float32(y)+0.5)/2)
 			if r < 0.5 {

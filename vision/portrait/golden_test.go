@@ -105,6 +105,9 @@ func strip(t testing.TB, tk *talking, names ...string) *image.NRGBA {
 // TestGoldenPoses compares poses with pictures that were looked at. Rounding
 // differs between architectures, hence the tolerance.
 func TestGoldenPoses(t *testing.T) {
+	if !measuring {
+		t.Skip("a measurement; run without -race")
+	}
 	for name, tt := range map[string]struct {
 		do    drawn.Options
 		poses []string

@@ -203,7 +203,9 @@ func darkest(p *patch, skin float64) []float64 {
 // of each column, pinned at the corners. The teeth stay with the upper jaw.
 func (m *mouth) teethEdge(white *[patchN][seamN]bool, top, bot float64, closed []float64) []float64 {
 	var xs, ys, heights []float64
-	for i := seamN / 6; i < seamN*5/6; i++ {
+	var edge [seamN]float64
+	for i := range edge {
+		edge[i] = math.NaN()
 		last, first := -1, -1
 		for j := rowOf(top); j <= rowOf(bot*0.95); j++ {
 			if white[j][i] {
@@ -213,8 +215,12 @@ func (m *mouth) teethEdge(white *[patchN][seamN]bool, top, bot float64, closed [
 				}
 			}
 		}
-		if last >= 0 {
-			xs, ys = append(xs, sOf(i)), append(ys, tOf(last+1))
+		if last < 0 {
+			continue
+		}
+		edge[i] = tOf(last + 1)
+		if i >= seamN/6 && i < seamN*5/6 {
+			xs, ys = append(xs, sOf(i)), append(ys, edge[i])
 			if math.Abs(sOf(i)) < 0.35 {
 				heights = append(heights, tOf(last+1)-tOf(first))
 			}
@@ -236,12 +242,38 @@ func (m *mouth) teethEdge(white *[patchN][seamN]bool, top, bot float64, closed [
 			w[i] = 1 / (1 + e*e/0.0016)
 		}
 	}
+	off := fromCurve(&edge, c)
 	out := make([]float64, seamN)
 	for i := range out {
 		s := sOf(i)
-		out[i] = clamp(c[0]+c[1]*s+c[2]*s*s, patchTop*0.6, patchBot*0.8)
+		out[i] = clamp(c[0]+c[1]*s+c[2]*s*s+off[i], patchTop*0.6, patchBot*0.8)
 	}
 	return out
+}
+
+// fromCurve is by how much the teeth end below the curve, where they do. Rows of
+// teeth are flatter in the middle than any parabola; what the curve leaves of
+// them below itself would move with the lower lip as a white thread. What is far
+// off is a shine on the lip.
+func fromCurve(edge *[seamN]float64, c [3]float64) *[seamN]float64 {
+	const (
+		far   = 0.12
+		reach = 4
+	)
+	var out [seamN]float64
+	for i := range out {
+		var near []float64
+		for k := max(0, i-reach); k <= min(seamN-1, i+reach); k++ {
+			s := sOf(k)
+			if e := edge[k] - (c[0] + c[1]*s + c[2]*s*s); math.Abs(e) < far { // false for NaN
+				near = append(near, e)
+			}
+		}
+		if len(near) > reach {
+			out[i] = max(0, percentile(near, 0.75))
+		}
+	}
+	return &out
 }
 
 func quadratic(y []float64) [3]float64 {

@@ -61,6 +61,9 @@ func spoken(t *testing.T, text string) (dsp.Audio, []Phone) {
 }
 
 func TestSyncWithOpenJTalk(t *testing.T) {
+	if !measuring {
+		t.Skip("a measurement; run without -race")
+	}
 	voice, phones := spoken(t, "お誕生日おめでとうございます。いつもありがとう。今年も素晴らしい一年になりますように。")
 	_, other := spoken(t, "はじめまして、私は東京に住んでいます。今日は天気が良いので、公園まで散歩に行きました。")
 	do := drawn.Options{W: 400, H: 400, Size: 0.18, Tone: 0.2}

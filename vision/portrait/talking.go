@@ -19,7 +19,7 @@ type talking struct {
 	alpha  *plane // nil without a mask
 	back   *layer // nil without a mask
 	opaque *blocks
-	tint   [3]float64 // hue of the teeth's light
+	tint   [3]float64 // hue of the light, for what the picture does not show
 	bright float64    // brightness of the mouth's inside
 	reach  [4]float64 // texture box of everything the face moves by itself
 	inset  [4]float64 // texture box within which the picture may move
@@ -45,12 +45,8 @@ func newTalking(o Options, in Input, r *Report) *talking {
 		t.opaque = newBlocks(t.alpha)
 	}
 	skin := t.mouth.skin
-	l := luma(skin[0], skin[1], skin[2]) + 1
-	t.bright = clamp(l/175, 0.35, 1.08)
-	for c, typical := range []float64{1.19, 0.95, 0.80} {
-		t.tint[c] = math.Pow(clamp(skin[c]/l/typical, 0.75, 1.3), 0.6)
-	}
-	t.tint[1] = min(t.tint[1], max(t.tint[0], t.tint[2])) // teeth are never green
+	t.bright = clamp((luma(skin[0], skin[1], skin[2])+1)/175, 0.35, 1.08)
+	t.tint = lightOn(skin)
 	t.inset = [4]float64{float64(sc.inset.Min.X), float64(sc.inset.Min.Y), float64(sc.inset.Max.X), float64(sc.inset.Max.Y)}
 	m := region(t.mouth.frame, -reachS, t.mouth.nose, reachS, t.mouth.chin+reachT)
 	e := region(t.face.Frame, -0.95, -0.75, 0.95, 0.3)
@@ -59,6 +55,24 @@ func newTalking(o Options, in Input, r *Report) *talking {
 	t.grid = make([]node, t.gw*t.gh)
 	t.cells = make([]uint8, t.gw*t.gh)
 	return t
+}
+
+// lightOn guesses the hue of the light from that of the skin, as factors of R, G
+// and B. Skin differs from skin, so up to what it comes in only a part is taken for
+// light; what goes beyond no skin has by itself.
+func lightOn(skin [3]float64) (tint [3]float64) {
+	l := luma(skin[0], skin[1], skin[2]) + 1
+	var beyond [3]float64
+	for c, typical := range []float64{1.19, 0.95, 0.80} {
+		k := skin[c] / l / typical
+		own := clamp(k, 0.75, 1.3)
+		tint[c], beyond[c] = math.Pow(own, 0.6), k/own
+	}
+	tint[1] = min(tint[1], max(tint[0], tint[2])) // skin is never green
+	for c, k := range beyond {
+		tint[c] *= k
+	}
+	return tint
 }
 
 func (t *talking) paint(f *Frame) {

@@ -91,6 +91,12 @@ func (t *talking) source(x, y float64, p *Pose, j *jaw) (sx, sy float64, in ink)
 	// an open lower lip has a smooth edge, without the bow of the closed seam
 	smooth := 0.8 * (arc - seam) * step(0.03, 0.22, g)
 	low := seam + pull + g*(1-j.rise) + smooth
+	if pixel := 0.6 / m.w; g > 0 { // by the share of the pixel, or a narrow gap would be a dotted line
+		if share := (min(tt+pixel, low) - max(tt-pixel, up)) / (2 * pixel); share > 0 {
+			in = t.inside(s, clamp(tt, up, low), up, low, arc+0.3*pull, p, j)
+			in.a *= float32(min(share, 1))
+		}
+	}
 	switch {
 	case tt >= low:
 		lip, chin := pull+g*(1-j.rise)+smooth, j.drop*side
@@ -106,10 +112,6 @@ func (t *talking) source(x, y float64, p *Pose, j *jaw) (sx, sy float64, in ink)
 		}
 		tt -= (pull - g*j.rise) * step(m.nose, up, tt)
 	default:
-		in = t.inside(s, tt, up, low, arc+0.3*pull, p, j)
-		if edge, d := 1.1/m.w, min(tt-up, low-tt); d < edge {
-			in.a *= float32(d / edge)
-		}
 		tt = seam
 	}
 	sx, sy = m.frame.Pixel(s, tt)
@@ -161,10 +163,10 @@ func (t *talking) inside(s, tt, up, low, arc float64, p *Pose, j *jaw) ink {
 		ph -= math.Floor(ph)
 		sh *= 1 - 0.17*(1-step(0, 0.09, min(ph, 1-ph)))
 		w *= 0.94 * step(0.015, 0.09, open)
-		paint(232*sh*t.tint[0], 222*sh*t.tint[1], 208*sh*t.tint[2], w)
+		paint(232*sh, 222*sh, 208*sh, w)
 	}
 	k := t.bright * lerp(0.74, 1, step(0, 0.08, h))
-	r, g, b = r*k, g*k, b*k
+	r, g, b = r*k*t.tint[0], g*k*t.tint[1], b*k*t.tint[2]
 	if m.gray {
 		r = luma(r, g, b)
 		g, b = r, r
