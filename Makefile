@@ -13,7 +13,7 @@ TEST_PROGRAMS := chromium=chromium nginx=nginx-light curl=curl /usr/share/fonts/
 # Where the race detector has little to see: sounds and pictures are computed, ten
 # times slower under it, and the built program is driven from outside, which it cannot
 # look into. `make race` watches everything.
-COMPUTED := ./dsp/... ./engines/avatar ./engines/cutout/... ./engines/speech ./vision/face ./vision/portrait/... ./consumers/image/... ./consumers/voice/... ./consumers/prosody/... ./consumers/bgm/... ./consumers/video/...
+COMPUTED := ./dsp/... ./engines/avatar ./engines/cutout/... ./engines/speech ./vision/face ./vision/portrait/... ./consumers/video/...
 DRIVEN := . ./internal/deploytest ./internal/doctest ./internal/webtest ./internal/chaos
 PLAIN = $(DRIVEN) $(COMPUTED)
 # `make check` has vetted everything already.

@@ -72,6 +72,7 @@ var told = []phrase{
 	{"the encoder stopped responding", "エンコーダーが応答しなくなりました"},
 	{"the finished video was not as it should be", "完成した動画に問題がありました"},
 	{"the video could not be encoded", "動画をエンコードできませんでした"},
+	{"there was no room on the disk for the video", "動画を書き込むディスクの空きがありませんでした"},
 
 	// What else is to be known.
 	{"The voice is used as it is.", "音声をそのまま使いました。"},
