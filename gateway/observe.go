@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -122,6 +123,10 @@ func traceparent(r *http.Request) (header, id string) {
 	return header, header[3:35]
 }
 
+// clientGone is the status that is counted and logged, in the manner of nginx, when
+// nobody waited for the answer. It is never sent, and no alert counts it.
+const clientGone = 499
+
 // observe counts, times and logs every request.
 func (g *Gateway) observe(next http.Handler) http.Handler {
 	routes := sync.Pool{New: func() any { return chi.NewRouteContext() }}
@@ -149,10 +154,14 @@ func (g *Gateway) observe(next http.Handler) http.Handler {
 			method = "other" // a client must not be able to make labels
 		}
 		took := time.Since(start)
-		g.metrics.count(routeKey{method, route, ww.Status()}, took)
+		code := ww.Status()
+		if code >= 500 && r.Context().Err() != nil && errors.Is(info.err, context.Canceled) {
+			code = clientGone
+		}
+		g.metrics.count(routeKey{method, route, code}, took)
 		level := slog.LevelInfo
 		switch {
-		case ww.Status() >= 500:
+		case code >= 500:
 			level = slog.LevelError
 		case route == "/livez" || route == "/readyz" || route == "/metrics" || route == "/health":
 			level = slog.LevelDebug
@@ -161,7 +170,7 @@ func (g *Gateway) observe(next http.Handler) http.Handler {
 			return
 		}
 		attrs := make([]slog.Attr, 0, 10)
-		attrs = append(attrs, slog.String("method", method), slog.String("route", route), slog.Int("status", ww.Status()),
+		attrs = append(attrs, slog.String("method", method), slog.String("route", route), slog.Int("status", code),
 			slog.Int("bytes", ww.BytesWritten()), slog.Duration("dur", took), slog.String("trace", id))
 		if info.task != "" {
 			attrs = append(attrs, slog.String("task", info.task))
