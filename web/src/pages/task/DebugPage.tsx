@@ -114,7 +114,7 @@ export default function DebugPage({ id }: { id: string }) {
           <section className="card stack" aria-labelledby="h-payload">
             <h2 id="h-payload"><Icon name="text" />{t.debug.payload}</h2>
             {chosen && <p className="muted mono"><small>{chosen.event.type} · {stage}/{verb} · #{chosen.seq}</small></p>}
-            <pre className="payload" tabIndex={0} aria-label={t.debug.payload}>{chosen && JSON.stringify(chosen.event, null, 2)}</pre>
+            <pre className="payload" role="region" tabIndex={0} aria-label={t.debug.payload}>{chosen && JSON.stringify(chosen.event, null, 2)}</pre>
           </section>
         </div>
       </div>
@@ -176,7 +176,7 @@ function Artefact({ task, name, blob, fresh }: { task: string; name: string; blo
       {type.startsWith("image/") && <img src={url} alt={name} loading="lazy" />}
       {type.startsWith("audio/") && <audio controls preload="none" src={url} aria-label={name} />}
       {type.startsWith("video/") && <video controls preload="metadata" src={url} aria-label={name} />}
-      {(type.includes("json") || type.startsWith("text/") || type.includes("subrip")) && (text === null ? <button type="button" className="ghost" onClick={() => void look()}>{t.debug.look}</button> : <pre className="payload small" tabIndex={0}>{text}</pre>)}
+      {(type.includes("json") || type.startsWith("text/") || type.includes("subrip")) && (text === null ? <button type="button" className="ghost" onClick={() => void look()}>{t.debug.look}</button> : <pre className="payload small" role="region" aria-label={t.debug.payload} tabIndex={0}>{text}</pre>)}
     </li>
   );
 }
