@@ -17,7 +17,7 @@ COMPUTED := ./dsp/... ./engines/avatar ./engines/cutout/... ./engines/speech ./v
 DRIVEN := . ./internal/deploytest ./internal/doctest ./internal/webtest ./internal/chaos
 PLAIN = $(DRIVEN) $(COMPUTED)
 # What is measured by the clock runs when nothing else does.
-ALONE := TestLargestContentfulPaintOnASlowProcessor
+ALONE := TestLargestContentfulPaintOnASlowProcessor|TestTwoHundredEntriesScrollWithoutJank|TestEventShows
 # `make check` has vetted everything already.
 TEST := $(GO) test -shuffle=on -vet=off -timeout 20m
 
